@@ -1,0 +1,160 @@
+// Package adapters holds the one interface behind which every object store stands.
+//
+// One folder per cloud implements Store, all/ names them, wrap/ decorates them, pool/ opens them for the
+// services, adaptertest/ is the conformance suite that every implementation and decorator passes unchanged: where clouds differ,
+// the suite reads Capabilities.
+//
+// Rules that every implementation obeys:
+//   - Keys are valid UTF-8 without NUL, 1 to 1,024 bytes (Capabilities.MaxKeyBytes may allow fewer), and mean exactly themselves: no segment, dot or slash is special.
+//     Anything else is InvalidArgument before the store is asked. A backend's prefix is joined in front by the implementation and never seen by callers.
+//   - Errors carry a code of internal/errs. NotFound: no such object or upload. FailedPrecondition: IfMatch failed, or a part is not the one named.
+//     AlreadyExists: IfNoneMatch failed. PermissionDenied, Unauthenticated: the store refused the credentials. ResourceExhausted: throttled or full.
+//     Unavailable: not reachable. DataLoss: bytes did not match their checksum. Callers never see SDK types.
+//   - Bodies stream: no method holds an object or a part in memory whole.
+//   - All methods are safe for concurrent use and end soon after ctx does.
+//
+// Services may import it; it may import internal and proto.
+package adapters
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// Type names a kind of store, as in "aws-s3".
+type Type string
+
+// Store is one physical place for objects: an S3 bucket, an Azure container, a directory.
+type Store interface {
+	// Put stores an object whole or not at all: after a failed or cancelled Put nothing new is visible, and what was
+	// there before is unchanged. A size of -1 means unknown; a body that is shorter or longer than a known size is InvalidArgument.
+	Put(ctx context.Context, key string, body io.Reader, size int64, o PutOptions) (Info, error)
+
+	// Get opens the bytes of an object. The zero Range is all of it. A Range that starts at or past the end is
+	// InvalidArgument with reason "InvalidRange"; one that ends past it is cut. With ifMatch set, another ETag is FailedPrecondition.
+	// Info.Size is the size of the whole object. The caller closes the body; a connection that breaks midway makes Read fail, never end early.
+	Get(ctx context.Context, key string, r Range, ifMatch string) (io.ReadCloser, Info, error)
+
+	// Head describes an object.
+	Head(ctx context.Context, key string) (Info, error)
+
+	// Delete removes an object. To delete what is absent is no error. With ifMatch set another ETag is FailedPrecondition;
+	// a store without Capabilities.ConditionalDelete compares with a fresh Head first.
+	Delete(ctx context.Context, key string, ifMatch string) error
+
+	// List returns up to limit objects whose keys begin with prefix and sort after after, in UTF-8 byte order of keys, also across pages.
+	// limit is 1 to 1,000. Page.More says that another page follows: ask with after = the last key.
+	// Info holds at least Key, Size, ModTime and ETag.
+	List(ctx context.Context, prefix, after string, limit int) (Page, error)
+
+	// CreateUpload starts a multipart upload and returns the store's id of it. Conditions of o are judged by CompleteUpload.
+	CreateUpload(ctx context.Context, key string, o PutOptions) (string, error)
+
+	// PutPart stores part n (1 to Capabilities.MaxParts), in any order, replacing an earlier one. A known crc64 is verified as in PutOptions.
+	PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (Part, error)
+
+	// CompleteUpload makes the object visible, of exactly these parts in ascending order of N. A part that was replaced since, or is absent, is
+	// FailedPrecondition. Completed twice with the same parts it answers the same Info, for as long as the object is there.
+	CompleteUpload(ctx context.Context, key, uploadID string, parts []Part, o PutOptions) (Info, error)
+
+	// AbortUpload drops an upload and its parts. One that is absent or already complete is no error and nothing is changed.
+	AbortUpload(ctx context.Context, key, uploadID string) error
+
+	// ListUploads returns the open uploads whose keys begin with prefix, at most limit, in no promised order.
+	ListUploads(ctx context.Context, prefix string, limit int) ([]Upload, error)
+
+	// Capabilities says what this store can do; constant for its life.
+	Capabilities() Capabilities
+
+	// Close releases connections. Nothing may be called after it.
+	Close() error
+}
+
+// Range is a part of an object. Offset counts from the start; a Length of 0 means to the end.
+type Range struct {
+	Offset, Length int64
+}
+
+// PutOptions says what to keep beside the bytes and under which conditions.
+type PutOptions struct {
+	IfNoneMatch  bool   // only where no object is: else AlreadyExists
+	IfMatch      string // only over the object with this ETag: else FailedPrecondition
+	Headers      ContentHeaders
+	Metadata     map[string]string // user metadata; names lower case ASCII, values any UTF-8; returned as given
+	StorageClass string
+	CRC64        *uint64 // CRC-64/NVME of the whole body, when known beforehand: the store or the adapter refuses other bytes with DataLoss
+}
+
+// ContentHeaders are the HTTP headers that travel with an object.
+type ContentHeaders struct {
+	ContentType, ContentEncoding, ContentLanguage, ContentDisposition, CacheControl, Expires string
+}
+
+// Info describes an object as the store itself sees it.
+type Info struct {
+	Key          string
+	Size         int64
+	ModTime      time.Time
+	ETag         string  // the store's own, without quotes; changes whenever the bytes do
+	CRC64        *uint64 // CRC-64/NVME of the whole object, only when the store itself computed or checked it, nil when it has none
+	MD5          []byte  // of the whole object, under the same rule
+	StorageClass string
+	Headers      ContentHeaders    // not filled by List
+	Metadata     map[string]string // not filled by List
+	// Verified says that the store checked or computed a checksum of the bytes of this very Put, PutPart or CompleteUpload, or that the
+	// adapter compared one that the store computed with its own; set on their answers only.
+	Verified bool
+	// Proof names how, for reports: "store-checked-crc64nvme", "store-md5", "fsync-readback", ...
+	Proof string
+}
+
+// Part is one stored part: it names exactly the bytes that were sent.
+type Part struct {
+	N        int
+	Size     int64
+	ETag     string // the store's own
+	CRC64    uint64 // CRC-64/NVME of the bytes sent, computed on the way by the adapter
+	MD5      []byte // of the bytes sent, when the adapter computed it; may be nil
+	Verified bool   // as Info.Verified
+	Proof    string
+}
+
+// Upload is an open multipart upload.
+type Upload struct {
+	Key, ID string
+	Created time.Time
+}
+
+// Page is one page of a listing.
+type Page struct {
+	Objects []Info
+	More    bool
+}
+
+// Capabilities declares what a store can do. Sizes are in bytes. The conformance suite tests what is declared.
+type Capabilities struct {
+	MaxObjectSize     int64
+	MaxPutSize        int64 // of one Put
+	Multipart         bool
+	MinPartSize       int64 // of all parts but the last
+	MaxPartSize       int64
+	MaxParts          int
+	MaxKeyBytes       int      // less what the backend's prefix takes
+	ConditionalPut    bool     // IfNoneMatch and IfMatch are atomic in the store
+	ConditionalDelete bool     // IfMatch on Delete is atomic in the store
+	StoresChecksum    bool     // Info.CRC64 is filled by Head
+	StorageClasses    []string // accepted values, the first is the default; empty when the store has none
+}
+
+// Config says how to reach a store; field names are those of REST's backend resource.
+type Config struct {
+	Type       Type
+	Region     string
+	Endpoint   string
+	BucketName string
+	Prefix     string
+	Access     string
+	Security   string // the secret; never logged
+	Options    map[string]string
+}

@@ -1,0 +1,172 @@
+// Package catalog keeps what is true about buckets and objects: heads, uploads, part tables, the journal and its reader.
+//
+// It belongs to the s3 service and only s3/ imports it: the S3 handlers call it directly, other services through
+// proto/catalogpb (s3/catalogrpc serves it). It never touches object bytes except to delete collected blobs.
+//
+// The protocol of every change (design, section 4): Begin draws a revision and a blob id and writes a journal note under that
+// revision; the caller uploads to Write.Location; Commit makes the head point there by compare-and-set. The reader later settles each
+// note: a note whose revision is in its head's chain was committed, another one is fenced (see note.go) and its blob collected.
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/docstore"
+)
+
+// Bucket is a logical container. ID names one incarnation: a bucket deleted and made again has another.
+type Bucket struct {
+	Name      string
+	ID        string
+	Owner     string // a user
+	BackendID string // placement: where new objects go
+	Created   time.Time
+	Rev       docstore.Rev
+}
+
+// Location says where the bytes are.
+type Location struct {
+	BackendID  string
+	NativeKey  string // within the backend, its prefix excluded
+	BlobID     string // empty for an adopted object
+	NativeETag string
+}
+
+// Object is what the head document says of the current version. The zero Object is no object.
+type Object struct {
+	Key          string
+	Rev          docstore.Rev
+	Location     Location
+	Size         int64
+	ETag         string // as S3 shows it, without quotes
+	Modified     time.Time
+	StorageClass string
+	CRC64        *uint64           // CRC-64/NVME of the whole object, nil only for adopted objects
+	Checksums    map[string][]byte // by S3's name: CRC32, CRC32C, CRC64NVME, SHA1, SHA256
+	ChecksumType string            // FULL_OBJECT or COMPOSITE
+	Headers      adapters.ContentHeaders
+	Metadata     map[string]string
+	PartCount    int // of a multipart object, else 0; its parts are in its part table
+}
+
+// ObjectPart is one row of the part table of a multipart object.
+type ObjectPart struct {
+	N         int
+	Size      int64
+	CRC64     uint64
+	ETag      string            // S3's MD5 of the part
+	Checksums map[string][]byte // as the client sent or asked for
+}
+
+// Write is one attempt to change a key, begun and not yet committed.
+type Write struct {
+	ID       string // names the journal note
+	Bucket   Bucket
+	Key      string
+	Location Location      // where to upload
+	TTL      time.Duration // commit or renew within it, counted from before Begin
+}
+
+// Condition guards a commit or a delete. The zero Condition allows any state. ErrPrecondition (FailedPrecondition, reason
+// "PreconditionFailed") is the answer when it does not hold; IfMatch on an absent key is NotFound with reason "NoSuchKey".
+type Condition struct {
+	IfAbsent bool         // If-None-Match: *
+	IfETag   string       // If-Match, without quotes
+	IfRev    docstore.Rev // for movers
+}
+
+// Listing asks for one page. Keys and common prefixes together count against Limit.
+type Listing struct {
+	Bucket    Bucket
+	Prefix    string
+	Delimiter string
+	After     string // keys and prefixes at or before it are left out; a common prefix rolled up before is given as the prefix itself
+	Limit     int    // 1 to 1,000
+}
+
+// Page is one page: objects and common prefixes each in order. Next is the After of the following page when More.
+type Page struct {
+	Objects        []Object // without Headers, Metadata
+	CommonPrefixes []string
+	More           bool
+	Next           string
+}
+
+// Upload is an open multipart upload.
+type Upload struct {
+	ID                string
+	Bucket            Bucket
+	Key               string
+	Initiated         time.Time
+	Owner             string
+	Location          Location // where the parts and the object go
+	NativeID          string
+	Headers           adapters.ContentHeaders
+	Metadata          map[string]string
+	StorageClass      string
+	ChecksumAlgorithm string // S3's name, or empty
+	ChecksumType      string // FULL_OBJECT, COMPOSITE or empty
+}
+
+// UploadPart is a stored part of an open upload.
+type UploadPart struct {
+	ObjectPart
+	Native   adapters.Part
+	Modified time.Time
+}
+
+// CompletedPart is what the client lists in CompleteMultipartUpload.
+type CompletedPart struct {
+	N         int
+	ETag      string
+	Checksums map[string][]byte // those that it repeated
+}
+
+// StoreOpener gives the opened store of a backend; adapters/pool implements it.
+type StoreOpener interface {
+	// Store returns the store of a backend. NotFound for an unknown one. The result is shared: do not close it.
+	Store(ctx context.Context, backendID string) (adapters.Store, error)
+}
+
+// API is the catalog as the S3 handlers and catalogrpc use it. *Catalog implements it.
+//
+// Errors are errs with S3's own code as the reason wherever S3 has one: NoSuchBucket, NoSuchKey, NoSuchUpload, BucketAlreadyExists,
+// BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidPart, InvalidPartOrder, EntityTooSmall, PreconditionFailed.
+type API interface {
+	CreateBucket(ctx context.Context, b Bucket) (Bucket, error) // Name, Owner, BackendID given
+	Bucket(ctx context.Context, name string) (Bucket, error)    // may be 2 s old
+	Buckets(ctx context.Context, owner, after string, limit int) (buckets []Bucket, more bool, err error)
+	DeleteBucket(ctx context.Context, name string) error
+	SetPlacement(ctx context.Context, name, backendID string) (Bucket, error)
+
+	// Get returns the current object. NotFound with reason NoSuchKey when there is none.
+	Get(ctx context.Context, b Bucket, key string) (Object, error)
+	// Parts returns rows of an object's part table with N > after.
+	Parts(ctx context.Context, o Object, after, limit int) ([]ObjectPart, error)
+	List(ctx context.Context, l Listing) (Page, error)
+
+	// Begin draws a write for key on the backend, or on the bucket's placement when backendID is empty. The note may still be on its way
+	// to disk when Begin returns; Commit waits for it.
+	Begin(ctx context.Context, b Bucket, key, backendID string, size int64) (*Write, error)
+	// Renew prolongs a write that takes longer than its TTL.
+	Renew(ctx context.Context, w *Write) error
+	// Commit makes o the current object of w's key. o.Location is w's with NativeETag; o.Rev is set by the result.
+	Commit(ctx context.Context, w *Write, o Object, parts []ObjectPart, c Condition) (Object, error)
+	// Abandon gives a write up; its blob is collected. It never fails: what it cannot do the reader does later.
+	Abandon(ctx context.Context, w *Write)
+	// Delete removes the current object, if any. existed is false when there was none.
+	Delete(ctx context.Context, b Bucket, key string, c Condition) (existed bool, err error)
+
+	CreateUpload(ctx context.Context, u Upload) (Upload, error) // ID, Location and NativeID are drawn; the native upload is made
+	Upload(ctx context.Context, b Bucket, key, uploadID string) (Upload, error)
+	Uploads(ctx context.Context, b Bucket, prefix, afterKey, afterID string, limit int) (uploads []Upload, more bool, err error)
+	// PutPart records a part that was uploaded to the upload's location.
+	PutPart(ctx context.Context, u Upload, p UploadPart) error
+	UploadParts(ctx context.Context, u Upload, after, limit int) (parts []UploadPart, more bool, err error)
+	// CompleteUpload checks the list, completes natively and commits. Repeated with the same list it repeats its answer for a day.
+	// expect holds the full-object checksums that the client claims; another value is InvalidArgument with reason BadDigest.
+	CompleteUpload(ctx context.Context, b Bucket, key, uploadID string, list []CompletedPart, expect map[string][]byte, c Condition) (Object, error)
+	AbortUpload(ctx context.Context, b Bucket, key, uploadID string) error
+}
