@@ -1,0 +1,117 @@
+// Package blob names the bytes of one write attempt.
+//
+// A blob id is "g" + 12 characters of time in milliseconds + 13 of chance + 4 of the cluster's tag + 1 check character, all of Crockford's base32
+// in lower case: 31 characters. Every attempt draws a fresh one, and one that was collected never comes back. The form is recognisable, so that
+// Gelato never takes a foreign object for its own: only what has the form and this cluster's tag may be removed as an orphan, and raw plans
+// and imports leave alone what has the form of any cluster.
+//
+// Services and adapters may import it.
+package blob
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// ID is a blob id.
+type ID string
+
+// Tag marks the blobs of one cluster.
+type Tag string
+
+const (
+	alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+	idLen    = 31
+	tagAt    = 1 + 12 + 13
+	hashLen  = 43 // base64url of SHA-256 without padding
+)
+
+// Marker is the native key, below a backend's prefix, of the object that says whose the place is.
+const Marker = ".gelato-backend"
+
+// Metadata is the name of the native metadata entry that says what a blob is, so that the catalog can be rebuilt from listings.
+const Metadata = "gelato"
+
+// TagOf derives the tag of a cluster from its id.
+func TagOf(clusterID string) Tag {
+	sum := sha256.Sum256([]byte(clusterID))
+	return Tag(encode(binary.BigEndian.Uint64(sum[:8]), 4))
+}
+
+// New draws a blob id.
+func New(t Tag) ID {
+	var chance [8]byte
+	rand.Read(chance[:]) // never fails
+	body := "g" + encode(uint64(time.Now().UnixMilli()), 12) + encode(binary.BigEndian.Uint64(chance[:]), 13) + string(t)
+	return ID(body + string(check(body)))
+}
+
+// NativeKey is where a blob lies: "<bucket>/<key>.<id>". A key that would make it longer than maxBytes ends in a hash of
+// the whole key instead; then the full key is to be found in the blob's metadata only.
+func NativeKey(bucket, key string, id ID, maxBytes int) (nativeKey string, hashed bool) {
+	full := bucket + "/" + key + "." + string(id)
+	if len(full) <= maxBytes {
+		return full, false
+	}
+	sum := sha256.Sum256([]byte(key))
+	keep := max(0, maxBytes-len(bucket)-len("/~.")-hashLen-len(id))
+	head := key[:min(keep, len(key))]
+	for len(head) > 0 && !utf8.ValidString(head) { // not in the middle of a character
+		head = head[:len(head)-1]
+	}
+	return bucket + "/" + head + "~" + base64.RawURLEncoding.EncodeToString(sum[:]) + "." + string(id), true
+}
+
+// IsOurs reports whether a native key has the form of a blob of any cluster.
+func IsOurs(nativeKey string) bool {
+	_, ok := parse(nativeKey)
+	return ok
+}
+
+// HasTag reports whether a native key has the form of a blob of the cluster of t.
+func HasTag(nativeKey string, t Tag) bool {
+	id, ok := parse(nativeKey)
+	return ok && id[tagAt:tagAt+4] == string(t)
+}
+
+func parse(nativeKey string) (string, bool) {
+	at := len(nativeKey) - idLen
+	if at < 2 || nativeKey[at-1] != '.' || nativeKey[at] != 'g' || !strings.Contains(nativeKey[:at], "/") {
+		return "", false
+	}
+	id := nativeKey[at:]
+	for i := 1; i < len(id); i++ {
+		if strings.IndexByte(alphabet, id[i]) < 0 {
+			return "", false
+		}
+	}
+	return id, id[idLen-1] == check(id[:idLen-1])
+}
+
+// check is a polynomial over GF(32) (x^5+x^2+1), so that any one changed character, and any two swapped neighbours, show.
+func check(body string) byte {
+	sum := 0
+	for i := 1; i < len(body); i++ {
+		sum <<= 1
+		if sum > 31 {
+			sum ^= 0b100101
+		}
+		sum ^= strings.IndexByte(alphabet, body[i])
+	}
+	return alphabet[sum]
+}
+
+// encode writes the low 5*n bits of v.
+func encode(v uint64, n int) string {
+	out := make([]byte, n)
+	for i := n - 1; i >= 0; i-- {
+		out[i] = alphabet[v&31]
+		v >>= 5
+	}
+	return string(out)
+}

@@ -1,0 +1,57 @@
+package blob
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func TestFormIsRecognised(t *testing.T) {
+	t.Parallel()
+	ours, theirs := TagOf("one"), TagOf("two")
+	key, hashed := NativeKey("b", "some/key", New(ours), 1024)
+	if hashed || !IsOurs(key) || !HasTag(key, ours) || HasTag(key, theirs) {
+		t.Fatalf("%q: hashed %v, IsOurs %v, HasTag %v, other tag %v", key, hashed, IsOurs(key), HasTag(key, ours), HasTag(key, theirs))
+	}
+	for i := len(key) - idLen; i < len(key); i++ { // any one changed character breaks the form
+		for _, c := range alphabet {
+			if changed := key[:i] + string(c) + key[i+1:]; changed != key && IsOurs(changed) {
+				t.Fatalf("%q was taken for ours beside %q", changed, key)
+			}
+		}
+	}
+	for _, foreign := range []string{"", "photo.jpg", "b/key", "b/key.g", "b/key." + strings.Repeat("g", idLen), string(New(ours)), "." + string(New(ours))} {
+		if IsOurs(foreign) {
+			t.Errorf("%q was taken for ours", foreign)
+		}
+	}
+}
+
+func TestLongKeysAreHashed(t *testing.T) {
+	t.Parallel()
+	id := New(TagOf("one"))
+	for _, key := range []string{strings.Repeat("a", 1024), strings.Repeat("é", 512), strings.Repeat("😀", 256)} {
+		for _, limit := range []int{1024, 900, 255} {
+			got, hashed := NativeKey("bucket", key, id, limit)
+			if !hashed || len(got) > limit || !utf8.ValidString(got) || !IsOurs(got) {
+				t.Errorf("limit %d: %d bytes, hashed %v, valid %v, ours %v", limit, len(got), hashed, utf8.ValidString(got), IsOurs(got))
+			}
+			other, _ := NativeKey("bucket", key[:len(key)-4]+"zzzz", id, limit)
+			if other == got {
+				t.Errorf("limit %d: two keys share %q", limit, got)
+			}
+		}
+	}
+}
+
+func TestIDsDiffer(t *testing.T) {
+	t.Parallel()
+	seen := map[ID]bool{}
+	for range 10_000 {
+		id := New(TagOf("one"))
+		if len(id) != idLen || seen[id] {
+			t.Fatalf("id %q: %d bytes, seen %v", id, len(id), seen[id])
+		}
+		seen[id] = true
+	}
+}
