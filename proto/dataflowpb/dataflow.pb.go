@@ -908,6 +908,7 @@ type Counters struct {
 	FailedCount   int64                  `protobuf:"varint,4,opt,name=failed_count,json=failedCount,proto3" json:"failed_count,omitempty"`
 	TotalBytes    int64                  `protobuf:"varint,5,opt,name=total_bytes,json=totalBytes,proto3" json:"total_bytes,omitempty"`
 	PassedBytes   int64                  `protobuf:"varint,6,opt,name=passed_bytes,json=passedBytes,proto3" json:"passed_bytes,omitempty"` // copied or skipped
+	CopiedBytes   int64                  `protobuf:"varint,7,opt,name=copied_bytes,json=copiedBytes,proto3" json:"copied_bytes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -984,6 +985,13 @@ func (x *Counters) GetPassedBytes() int64 {
 	return 0
 }
 
+func (x *Counters) GetCopiedBytes() int64 {
+	if x != nil {
+		return x.CopiedBytes
+	}
+	return 0
+}
+
 type Job struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Id          string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1004,6 +1012,7 @@ type Job struct {
 	NextSeq       int64  `protobuf:"varint,15,opt,name=next_seq,json=nextSeq,proto3" json:"next_seq,omitempty"`
 	Cursor        string `protobuf:"bytes,16,opt,name=cursor,proto3" json:"cursor,omitempty"` // the end key of the last task of this pass
 	OpenTasks     int64  `protobuf:"varint,17,opt,name=open_tasks,json=openTasks,proto3" json:"open_tasks,omitempty"`
+	PassFound     int64  `protobuf:"varint,18,opt,name=pass_found,json=passFound,proto3" json:"pass_found,omitempty"` // entries of this pass so far
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1157,6 +1166,13 @@ func (x *Job) GetOpenTasks() int64 {
 	return 0
 }
 
+func (x *Job) GetPassFound() int64 {
+	if x != nil {
+		return x.PassFound
+	}
+	return 0
+}
+
 type Jobs struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Jobs          []*Job                 `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"` // newest first
@@ -1279,8 +1295,8 @@ func (x *ListJobsRequest) GetStatuses() []string {
 
 type Entry struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"` // the source's key
-	DestKey       string                 `protobuf:"bytes,2,opt,name=dest_key,json=destKey,proto3" json:"dest_key,omitempty"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`                        // the source's key
+	DestKey       string                 `protobuf:"bytes,2,opt,name=dest_key,json=destKey,proto3" json:"dest_key,omitempty"` // empty: the same
 	Size          int64                  `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`
 	Rev           string                 `protobuf:"bytes,4,opt,name=rev,proto3" json:"rev,omitempty"`   // of the source head, for a bucket
 	Etag          string                 `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"` // native, for a raw source
@@ -1368,8 +1384,8 @@ type Task struct {
 	Pass          int32                  `protobuf:"varint,3,opt,name=pass,proto3" json:"pass,omitempty"`
 	Seq           int64                  `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
 	Entries       []*Entry               `protobuf:"bytes,5,rep,name=entries,proto3" json:"entries,omitempty"`
-	EndKey        string                 `protobuf:"bytes,6,opt,name=end_key,json=endKey,proto3" json:"end_key,omitempty"`
-	State         string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"` // open, done, cancelled
+	EndKey        string                 `protobuf:"bytes,6,opt,name=end_key,json=endKey,proto3" json:"end_key,omitempty"` // the source's last key that this task covers
+	State         string                 `protobuf:"bytes,7,opt,name=state,proto3" json:"state,omitempty"`                 // open, done, cancelled
 	Epoch         int64                  `protobuf:"varint,8,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Owner         string                 `protobuf:"bytes,9,opt,name=owner,proto3" json:"owner,omitempty"`
 	Attempt       string                 `protobuf:"bytes,10,opt,name=attempt,proto3" json:"attempt,omitempty"` // the winning one
@@ -1565,21 +1581,73 @@ func (x *StartJobRequest) GetJobId() string {
 	return ""
 }
 
+type AddTaskResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TaskId        string                 `protobuf:"bytes,1,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"` // empty when there are no entries
+	Job           *Job                   `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddTaskResponse) Reset() {
+	*x = AddTaskResponse{}
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddTaskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddTaskResponse) ProtoMessage() {}
+
+func (x *AddTaskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddTaskResponse.ProtoReflect.Descriptor instead.
+func (*AddTaskResponse) Descriptor() ([]byte, []int) {
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AddTaskResponse) GetTaskId() string {
+	if x != nil {
+		return x.TaskId
+	}
+	return ""
+}
+
+func (x *AddTaskResponse) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
 type AddTaskRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	JobId         string                 `protobuf:"bytes,1,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	Pass          int32                  `protobuf:"varint,2,opt,name=pass,proto3" json:"pass,omitempty"`
 	Seq           int64                  `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
 	Entries       []*Entry               `protobuf:"bytes,4,rep,name=entries,proto3" json:"entries,omitempty"`
-	EndKey        string                 `protobuf:"bytes,5,opt,name=end_key,json=endKey,proto3" json:"end_key,omitempty"`
-	Skipped       []*Outcome             `protobuf:"bytes,6,rep,name=skipped,proto3" json:"skipped,omitempty"` // objects of this range that need no work, for the report
+	EndKey        string                 `protobuf:"bytes,5,opt,name=end_key,json=endKey,proto3" json:"end_key,omitempty"` // must sort after the job's cursor
+	Skipped       []*Outcome             `protobuf:"bytes,6,rep,name=skipped,proto3" json:"skipped,omitempty"`             // objects of this range that need no work, for the report
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddTaskRequest) Reset() {
 	*x = AddTaskRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[21]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1591,7 +1659,7 @@ func (x *AddTaskRequest) String() string {
 func (*AddTaskRequest) ProtoMessage() {}
 
 func (x *AddTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[21]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1604,7 +1672,7 @@ func (x *AddTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddTaskRequest.ProtoReflect.Descriptor instead.
 func (*AddTaskRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{21}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *AddTaskRequest) GetJobId() string {
@@ -1659,7 +1727,7 @@ type UnheldTasksRequest struct {
 
 func (x *UnheldTasksRequest) Reset() {
 	*x = UnheldTasksRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[22]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +1739,7 @@ func (x *UnheldTasksRequest) String() string {
 func (*UnheldTasksRequest) ProtoMessage() {}
 
 func (x *UnheldTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[22]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +1752,7 @@ func (x *UnheldTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnheldTasksRequest.ProtoReflect.Descriptor instead.
 func (*UnheldTasksRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{22}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UnheldTasksRequest) GetJobId() string {
@@ -1705,14 +1773,15 @@ type FinishPassRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	JobId         string                 `protobuf:"bytes,1,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
 	Pass          int32                  `protobuf:"varint,2,opt,name=pass,proto3" json:"pass,omitempty"`
-	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"` // no further pass: totals are final and the job closes with its last task
+	Last          bool                   `protobuf:"varint,3,opt,name=last,proto3" json:"last,omitempty"`                      // no further pass: totals are final and the job closes with its last task
+	NextSeq       int64                  `protobuf:"varint,4,opt,name=next_seq,json=nextSeq,proto3" json:"next_seq,omitempty"` // as the caller knows it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FinishPassRequest) Reset() {
 	*x = FinishPassRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[23]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1793,7 @@ func (x *FinishPassRequest) String() string {
 func (*FinishPassRequest) ProtoMessage() {}
 
 func (x *FinishPassRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[23]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1806,7 @@ func (x *FinishPassRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishPassRequest.ProtoReflect.Descriptor instead.
 func (*FinishPassRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{23}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FinishPassRequest) GetJobId() string {
@@ -1761,6 +1830,13 @@ func (x *FinishPassRequest) GetLast() bool {
 	return false
 }
 
+func (x *FinishPassRequest) GetNextSeq() int64 {
+	if x != nil {
+		return x.NextSeq
+	}
+	return 0
+}
+
 type FailJobRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	JobId         string                 `protobuf:"bytes,1,opt,name=job_id,json=jobId,proto3" json:"job_id,omitempty"`
@@ -1771,7 +1847,7 @@ type FailJobRequest struct {
 
 func (x *FailJobRequest) Reset() {
 	*x = FailJobRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[24]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1783,7 +1859,7 @@ func (x *FailJobRequest) String() string {
 func (*FailJobRequest) ProtoMessage() {}
 
 func (x *FailJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[24]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1796,7 +1872,7 @@ func (x *FailJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailJobRequest.ProtoReflect.Descriptor instead.
 func (*FailJobRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{24}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FailJobRequest) GetJobId() string {
@@ -1823,7 +1899,7 @@ type LeaseTaskRequest struct {
 
 func (x *LeaseTaskRequest) Reset() {
 	*x = LeaseTaskRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[25]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1835,7 +1911,7 @@ func (x *LeaseTaskRequest) String() string {
 func (*LeaseTaskRequest) ProtoMessage() {}
 
 func (x *LeaseTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[25]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1848,7 +1924,7 @@ func (x *LeaseTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseTaskRequest.ProtoReflect.Descriptor instead.
 func (*LeaseTaskRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{25}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *LeaseTaskRequest) GetTaskId() string {
@@ -1877,7 +1953,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[26]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1889,7 +1965,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[26]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1902,7 +1978,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{26}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Lease) GetTask() *Task {
@@ -1944,7 +2020,7 @@ type HeartbeatRequest struct {
 
 func (x *HeartbeatRequest) Reset() {
 	*x = HeartbeatRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[27]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +2032,7 @@ func (x *HeartbeatRequest) String() string {
 func (*HeartbeatRequest) ProtoMessage() {}
 
 func (x *HeartbeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[27]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +2045,7 @@ func (x *HeartbeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatRequest.ProtoReflect.Descriptor instead.
 func (*HeartbeatRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{27}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *HeartbeatRequest) GetTaskId() string {
@@ -2003,7 +2079,7 @@ type HeartbeatResponse struct {
 
 func (x *HeartbeatResponse) Reset() {
 	*x = HeartbeatResponse{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[28]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2015,7 +2091,7 @@ func (x *HeartbeatResponse) String() string {
 func (*HeartbeatResponse) ProtoMessage() {}
 
 func (x *HeartbeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[28]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2028,7 +2104,7 @@ func (x *HeartbeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeartbeatResponse.ProtoReflect.Descriptor instead.
 func (*HeartbeatResponse) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{28}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *HeartbeatResponse) GetStop() bool {
@@ -2050,14 +2126,14 @@ type FinishTaskRequest struct {
 	TaskId        string                 `protobuf:"bytes,1,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"`
 	Epoch         int64                  `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Outcomes      []*Outcome             `protobuf:"bytes,3,rep,name=outcomes,proto3" json:"outcomes,omitempty"` // one per entry that was dealt with
-	Stopped       bool                   `protobuf:"varint,4,opt,name=stopped,proto3" json:"stopped,omitempty"`  // entries without an outcome were not reached
+	Stopped       bool                   `protobuf:"varint,4,opt,name=stopped,proto3" json:"stopped,omitempty"`  // entries without an outcome were not reached: while the job runs the lease is given back and all of it done again
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FinishTaskRequest) Reset() {
 	*x = FinishTaskRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[29]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2069,7 +2145,7 @@ func (x *FinishTaskRequest) String() string {
 func (*FinishTaskRequest) ProtoMessage() {}
 
 func (x *FinishTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[29]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2082,7 +2158,7 @@ func (x *FinishTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FinishTaskRequest.ProtoReflect.Descriptor instead.
 func (*FinishTaskRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{29}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FinishTaskRequest) GetTaskId() string {
@@ -2124,7 +2200,7 @@ type Copy struct {
 
 func (x *Copy) Reset() {
 	*x = Copy{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[30]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2136,7 +2212,7 @@ func (x *Copy) String() string {
 func (*Copy) ProtoMessage() {}
 
 func (x *Copy) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[30]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2149,7 +2225,7 @@ func (x *Copy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Copy.ProtoReflect.Descriptor instead.
 func (*Copy) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{30}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Copy) GetBackend() string {
@@ -2190,7 +2266,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[31]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2202,7 +2278,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[31]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2215,7 +2291,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{31}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Outcome) GetKey() string {
@@ -2284,7 +2360,7 @@ type ReportRequest struct {
 
 func (x *ReportRequest) Reset() {
 	*x = ReportRequest{}
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[32]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2296,7 +2372,7 @@ func (x *ReportRequest) String() string {
 func (*ReportRequest) ProtoMessage() {}
 
 func (x *ReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_dataflowpb_dataflow_proto_msgTypes[32]
+	mi := &file_dataflowpb_dataflow_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2309,7 +2385,7 @@ func (x *ReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportRequest.ProtoReflect.Descriptor instead.
 func (*ReportRequest) Descriptor() ([]byte, []int) {
-	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{32}
+	return file_dataflowpb_dataflow_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ReportRequest) GetJobId() string {
@@ -2408,7 +2484,7 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\x0eRunPlanRequest\x12\x1c\n" +
 	"\n" +
 	"id_or_name\x18\x01 \x01(\tR\bidOrName\x12,\n" +
-	"\x03due\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\"\xda\x01\n" +
+	"\x03due\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03due\"\xfd\x01\n" +
 	"\bCounters\x12\x1f\n" +
 	"\vtotal_count\x18\x01 \x01(\x03R\n" +
 	"totalCount\x12!\n" +
@@ -2417,7 +2493,8 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\ffailed_count\x18\x04 \x01(\x03R\vfailedCount\x12\x1f\n" +
 	"\vtotal_bytes\x18\x05 \x01(\x03R\n" +
 	"totalBytes\x12!\n" +
-	"\fpassed_bytes\x18\x06 \x01(\x03R\vpassedBytes\"\xc1\x04\n" +
+	"\fpassed_bytes\x18\x06 \x01(\x03R\vpassedBytes\x12!\n" +
+	"\fcopied_bytes\x18\a \x01(\x03R\vcopiedBytes\"\xe0\x04\n" +
 	"\x03Job\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\aplan_id\x18\x02 \x01(\tR\x06planId\x12\x1b\n" +
@@ -2439,7 +2516,9 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\bnext_seq\x18\x0f \x01(\x03R\anextSeq\x12\x16\n" +
 	"\x06cursor\x18\x10 \x01(\tR\x06cursor\x12\x1d\n" +
 	"\n" +
-	"open_tasks\x18\x11 \x01(\x03R\topenTasks\"G\n" +
+	"open_tasks\x18\x11 \x01(\x03R\topenTasks\x12\x1d\n" +
+	"\n" +
+	"pass_found\x18\x12 \x01(\x03R\tpassFound\"G\n" +
 	"\x04Jobs\x12+\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x17.gelato.dataflow.v1.JobR\x04jobs\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"m\n" +
@@ -2470,7 +2549,10 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\x05Tasks\x12.\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x18.gelato.dataflow.v1.TaskR\x05tasks\"(\n" +
 	"\x0fStartJobRequest\x12\x15\n" +
-	"\x06job_id\x18\x01 \x01(\tR\x05jobId\"\xd2\x01\n" +
+	"\x06job_id\x18\x01 \x01(\tR\x05jobId\"U\n" +
+	"\x0fAddTaskResponse\x12\x17\n" +
+	"\atask_id\x18\x01 \x01(\tR\x06taskId\x12)\n" +
+	"\x03job\x18\x02 \x01(\v2\x17.gelato.dataflow.v1.JobR\x03job\"\xd2\x01\n" +
 	"\x0eAddTaskRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x12\n" +
 	"\x04pass\x18\x02 \x01(\x05R\x04pass\x12\x10\n" +
@@ -2480,11 +2562,12 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\askipped\x18\x06 \x03(\v2\x1b.gelato.dataflow.v1.OutcomeR\askipped\"A\n" +
 	"\x12UnheldTasksRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\x05R\x05limit\"R\n" +
+	"\x05limit\x18\x02 \x01(\x05R\x05limit\"m\n" +
 	"\x11FinishPassRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x12\n" +
 	"\x04pass\x18\x02 \x01(\x05R\x04pass\x12\x12\n" +
-	"\x04last\x18\x03 \x01(\bR\x04last\"=\n" +
+	"\x04last\x18\x03 \x01(\bR\x04last\x12\x19\n" +
+	"\bnext_seq\x18\x04 \x01(\x03R\anextSeq\"=\n" +
 	"\x0eFailJobRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"A\n" +
@@ -2526,7 +2609,7 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\x05proof\x18\b \x01(\tR\x05proof\"K\n" +
 	"\rReportRequest\x12\x15\n" +
 	"\x06job_id\x18\x01 \x01(\tR\x05jobId\x12#\n" +
-	"\rfailures_only\x18\x02 \x01(\bR\ffailuresOnly2\xe6\r\n" +
+	"\rfailures_only\x18\x02 \x01(\bR\ffailuresOnly2\xb2\x0e\n" +
 	"\bDataflow\x12F\n" +
 	"\fCreatePolicy\x12\x1a.gelato.dataflow.v1.Policy\x1a\x1a.gelato.dataflow.v1.Policy\x12C\n" +
 	"\tGetPolicy\x12\x1a.gelato.dataflow.v1.ByName\x1a\x1a.gelato.dataflow.v1.Policy\x12F\n" +
@@ -2546,9 +2629,10 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\x06GetJob\x12\x1a.gelato.dataflow.v1.ByName\x1a\x17.gelato.dataflow.v1.Job\x12I\n" +
 	"\bListJobs\x12#.gelato.dataflow.v1.ListJobsRequest\x1a\x18.gelato.dataflow.v1.Jobs\x12@\n" +
 	"\tCancelJob\x12\x1a.gelato.dataflow.v1.ByName\x1a\x17.gelato.dataflow.v1.Job\x12J\n" +
-	"\x06Report\x12!.gelato.dataflow.v1.ReportRequest\x1a\x1b.gelato.dataflow.v1.Outcome0\x01\x12H\n" +
-	"\bStartJob\x12#.gelato.dataflow.v1.StartJobRequest\x1a\x17.gelato.dataflow.v1.Job\x12G\n" +
-	"\aAddTask\x12\".gelato.dataflow.v1.AddTaskRequest\x1a\x18.gelato.dataflow.v1.Task\x12P\n" +
+	"\x06Report\x12!.gelato.dataflow.v1.ReportRequest\x1a\x1b.gelato.dataflow.v1.Outcome0\x01\x12?\n" +
+	"\bOpenJobs\x12\x19.gelato.dataflow.v1.Empty\x1a\x18.gelato.dataflow.v1.Jobs\x12H\n" +
+	"\bStartJob\x12#.gelato.dataflow.v1.StartJobRequest\x1a\x17.gelato.dataflow.v1.Job\x12R\n" +
+	"\aAddTask\x12\".gelato.dataflow.v1.AddTaskRequest\x1a#.gelato.dataflow.v1.AddTaskResponse\x12P\n" +
 	"\vUnheldTasks\x12&.gelato.dataflow.v1.UnheldTasksRequest\x1a\x19.gelato.dataflow.v1.Tasks\x12L\n" +
 	"\n" +
 	"FinishPass\x12%.gelato.dataflow.v1.FinishPassRequest\x1a\x17.gelato.dataflow.v1.Job\x12F\n" +
@@ -2570,7 +2654,7 @@ func file_dataflowpb_dataflow_proto_rawDescGZIP() []byte {
 	return file_dataflowpb_dataflow_proto_rawDescData
 }
 
-var file_dataflowpb_dataflow_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_dataflowpb_dataflow_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_dataflowpb_dataflow_proto_goTypes = []any{
 	(*Empty)(nil),                 // 0: gelato.dataflow.v1.Empty
 	(*ByName)(nil),                // 1: gelato.dataflow.v1.ByName
@@ -2593,106 +2677,110 @@ var file_dataflowpb_dataflow_proto_goTypes = []any{
 	(*Task)(nil),                  // 18: gelato.dataflow.v1.Task
 	(*Tasks)(nil),                 // 19: gelato.dataflow.v1.Tasks
 	(*StartJobRequest)(nil),       // 20: gelato.dataflow.v1.StartJobRequest
-	(*AddTaskRequest)(nil),        // 21: gelato.dataflow.v1.AddTaskRequest
-	(*UnheldTasksRequest)(nil),    // 22: gelato.dataflow.v1.UnheldTasksRequest
-	(*FinishPassRequest)(nil),     // 23: gelato.dataflow.v1.FinishPassRequest
-	(*FailJobRequest)(nil),        // 24: gelato.dataflow.v1.FailJobRequest
-	(*LeaseTaskRequest)(nil),      // 25: gelato.dataflow.v1.LeaseTaskRequest
-	(*Lease)(nil),                 // 26: gelato.dataflow.v1.Lease
-	(*HeartbeatRequest)(nil),      // 27: gelato.dataflow.v1.HeartbeatRequest
-	(*HeartbeatResponse)(nil),     // 28: gelato.dataflow.v1.HeartbeatResponse
-	(*FinishTaskRequest)(nil),     // 29: gelato.dataflow.v1.FinishTaskRequest
-	(*Copy)(nil),                  // 30: gelato.dataflow.v1.Copy
-	(*Outcome)(nil),               // 31: gelato.dataflow.v1.Outcome
-	(*ReportRequest)(nil),         // 32: gelato.dataflow.v1.ReportRequest
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*AddTaskResponse)(nil),       // 21: gelato.dataflow.v1.AddTaskResponse
+	(*AddTaskRequest)(nil),        // 22: gelato.dataflow.v1.AddTaskRequest
+	(*UnheldTasksRequest)(nil),    // 23: gelato.dataflow.v1.UnheldTasksRequest
+	(*FinishPassRequest)(nil),     // 24: gelato.dataflow.v1.FinishPassRequest
+	(*FailJobRequest)(nil),        // 25: gelato.dataflow.v1.FailJobRequest
+	(*LeaseTaskRequest)(nil),      // 26: gelato.dataflow.v1.LeaseTaskRequest
+	(*Lease)(nil),                 // 27: gelato.dataflow.v1.Lease
+	(*HeartbeatRequest)(nil),      // 28: gelato.dataflow.v1.HeartbeatRequest
+	(*HeartbeatResponse)(nil),     // 29: gelato.dataflow.v1.HeartbeatResponse
+	(*FinishTaskRequest)(nil),     // 30: gelato.dataflow.v1.FinishTaskRequest
+	(*Copy)(nil),                  // 31: gelato.dataflow.v1.Copy
+	(*Outcome)(nil),               // 32: gelato.dataflow.v1.Outcome
+	(*ReportRequest)(nil),         // 33: gelato.dataflow.v1.ReportRequest
+	(*timestamppb.Timestamp)(nil), // 34: google.protobuf.Timestamp
 }
 var file_dataflowpb_dataflow_proto_depIdxs = []int32{
-	33, // 0: gelato.dataflow.v1.Policy.create_time:type_name -> google.protobuf.Timestamp
-	33, // 1: gelato.dataflow.v1.Policy.update_time:type_name -> google.protobuf.Timestamp
+	34, // 0: gelato.dataflow.v1.Policy.create_time:type_name -> google.protobuf.Timestamp
+	34, // 1: gelato.dataflow.v1.Policy.update_time:type_name -> google.protobuf.Timestamp
 	3,  // 2: gelato.dataflow.v1.Policies.policies:type_name -> gelato.dataflow.v1.Policy
 	3,  // 3: gelato.dataflow.v1.UpdatePolicyRequest.policy:type_name -> gelato.dataflow.v1.Policy
 	6,  // 4: gelato.dataflow.v1.Plan.source:type_name -> gelato.dataflow.v1.Endpoint
 	6,  // 5: gelato.dataflow.v1.Plan.destination:type_name -> gelato.dataflow.v1.Endpoint
 	7,  // 6: gelato.dataflow.v1.Plan.filter:type_name -> gelato.dataflow.v1.Filter
 	8,  // 7: gelato.dataflow.v1.Plan.options:type_name -> gelato.dataflow.v1.PlanOptions
-	33, // 8: gelato.dataflow.v1.Plan.create_time:type_name -> google.protobuf.Timestamp
-	33, // 9: gelato.dataflow.v1.Plan.update_time:type_name -> google.protobuf.Timestamp
-	33, // 10: gelato.dataflow.v1.Plan.next_run_time:type_name -> google.protobuf.Timestamp
-	33, // 11: gelato.dataflow.v1.Plan.last_run_time:type_name -> google.protobuf.Timestamp
+	34, // 8: gelato.dataflow.v1.Plan.create_time:type_name -> google.protobuf.Timestamp
+	34, // 9: gelato.dataflow.v1.Plan.update_time:type_name -> google.protobuf.Timestamp
+	34, // 10: gelato.dataflow.v1.Plan.next_run_time:type_name -> google.protobuf.Timestamp
+	34, // 11: gelato.dataflow.v1.Plan.last_run_time:type_name -> google.protobuf.Timestamp
 	9,  // 12: gelato.dataflow.v1.Plans.plans:type_name -> gelato.dataflow.v1.Plan
 	9,  // 13: gelato.dataflow.v1.UpdatePlanRequest.plan:type_name -> gelato.dataflow.v1.Plan
-	33, // 14: gelato.dataflow.v1.RunPlanRequest.due:type_name -> google.protobuf.Timestamp
+	34, // 14: gelato.dataflow.v1.RunPlanRequest.due:type_name -> google.protobuf.Timestamp
 	13, // 15: gelato.dataflow.v1.Job.counters:type_name -> gelato.dataflow.v1.Counters
-	33, // 16: gelato.dataflow.v1.Job.create_time:type_name -> google.protobuf.Timestamp
-	33, // 17: gelato.dataflow.v1.Job.start_time:type_name -> google.protobuf.Timestamp
-	33, // 18: gelato.dataflow.v1.Job.end_time:type_name -> google.protobuf.Timestamp
+	34, // 16: gelato.dataflow.v1.Job.create_time:type_name -> google.protobuf.Timestamp
+	34, // 17: gelato.dataflow.v1.Job.start_time:type_name -> google.protobuf.Timestamp
+	34, // 18: gelato.dataflow.v1.Job.end_time:type_name -> google.protobuf.Timestamp
 	9,  // 19: gelato.dataflow.v1.Job.plan:type_name -> gelato.dataflow.v1.Plan
 	14, // 20: gelato.dataflow.v1.Jobs.jobs:type_name -> gelato.dataflow.v1.Job
-	33, // 21: gelato.dataflow.v1.Entry.mod_time:type_name -> google.protobuf.Timestamp
+	34, // 21: gelato.dataflow.v1.Entry.mod_time:type_name -> google.protobuf.Timestamp
 	17, // 22: gelato.dataflow.v1.Task.entries:type_name -> gelato.dataflow.v1.Entry
 	18, // 23: gelato.dataflow.v1.Tasks.tasks:type_name -> gelato.dataflow.v1.Task
-	17, // 24: gelato.dataflow.v1.AddTaskRequest.entries:type_name -> gelato.dataflow.v1.Entry
-	31, // 25: gelato.dataflow.v1.AddTaskRequest.skipped:type_name -> gelato.dataflow.v1.Outcome
-	18, // 26: gelato.dataflow.v1.Lease.task:type_name -> gelato.dataflow.v1.Task
-	9,  // 27: gelato.dataflow.v1.Lease.plan:type_name -> gelato.dataflow.v1.Plan
-	13, // 28: gelato.dataflow.v1.HeartbeatRequest.done:type_name -> gelato.dataflow.v1.Counters
-	31, // 29: gelato.dataflow.v1.FinishTaskRequest.outcomes:type_name -> gelato.dataflow.v1.Outcome
-	30, // 30: gelato.dataflow.v1.Outcome.source:type_name -> gelato.dataflow.v1.Copy
-	30, // 31: gelato.dataflow.v1.Outcome.destination:type_name -> gelato.dataflow.v1.Copy
-	3,  // 32: gelato.dataflow.v1.Dataflow.CreatePolicy:input_type -> gelato.dataflow.v1.Policy
-	1,  // 33: gelato.dataflow.v1.Dataflow.GetPolicy:input_type -> gelato.dataflow.v1.ByName
-	2,  // 34: gelato.dataflow.v1.Dataflow.ListPolicies:input_type -> gelato.dataflow.v1.Page
-	5,  // 35: gelato.dataflow.v1.Dataflow.UpdatePolicy:input_type -> gelato.dataflow.v1.UpdatePolicyRequest
-	1,  // 36: gelato.dataflow.v1.Dataflow.DeletePolicy:input_type -> gelato.dataflow.v1.ByName
-	9,  // 37: gelato.dataflow.v1.Dataflow.CreatePlan:input_type -> gelato.dataflow.v1.Plan
-	1,  // 38: gelato.dataflow.v1.Dataflow.GetPlan:input_type -> gelato.dataflow.v1.ByName
-	2,  // 39: gelato.dataflow.v1.Dataflow.ListPlans:input_type -> gelato.dataflow.v1.Page
-	11, // 40: gelato.dataflow.v1.Dataflow.UpdatePlan:input_type -> gelato.dataflow.v1.UpdatePlanRequest
-	1,  // 41: gelato.dataflow.v1.Dataflow.DeletePlan:input_type -> gelato.dataflow.v1.ByName
-	12, // 42: gelato.dataflow.v1.Dataflow.RunPlan:input_type -> gelato.dataflow.v1.RunPlanRequest
-	9,  // 43: gelato.dataflow.v1.Dataflow.RunAdHoc:input_type -> gelato.dataflow.v1.Plan
-	1,  // 44: gelato.dataflow.v1.Dataflow.GetJob:input_type -> gelato.dataflow.v1.ByName
-	16, // 45: gelato.dataflow.v1.Dataflow.ListJobs:input_type -> gelato.dataflow.v1.ListJobsRequest
-	1,  // 46: gelato.dataflow.v1.Dataflow.CancelJob:input_type -> gelato.dataflow.v1.ByName
-	32, // 47: gelato.dataflow.v1.Dataflow.Report:input_type -> gelato.dataflow.v1.ReportRequest
-	20, // 48: gelato.dataflow.v1.Dataflow.StartJob:input_type -> gelato.dataflow.v1.StartJobRequest
-	21, // 49: gelato.dataflow.v1.Dataflow.AddTask:input_type -> gelato.dataflow.v1.AddTaskRequest
-	22, // 50: gelato.dataflow.v1.Dataflow.UnheldTasks:input_type -> gelato.dataflow.v1.UnheldTasksRequest
-	23, // 51: gelato.dataflow.v1.Dataflow.FinishPass:input_type -> gelato.dataflow.v1.FinishPassRequest
-	24, // 52: gelato.dataflow.v1.Dataflow.FailJob:input_type -> gelato.dataflow.v1.FailJobRequest
-	25, // 53: gelato.dataflow.v1.Dataflow.LeaseTask:input_type -> gelato.dataflow.v1.LeaseTaskRequest
-	27, // 54: gelato.dataflow.v1.Dataflow.Heartbeat:input_type -> gelato.dataflow.v1.HeartbeatRequest
-	29, // 55: gelato.dataflow.v1.Dataflow.FinishTask:input_type -> gelato.dataflow.v1.FinishTaskRequest
-	3,  // 56: gelato.dataflow.v1.Dataflow.CreatePolicy:output_type -> gelato.dataflow.v1.Policy
-	3,  // 57: gelato.dataflow.v1.Dataflow.GetPolicy:output_type -> gelato.dataflow.v1.Policy
-	4,  // 58: gelato.dataflow.v1.Dataflow.ListPolicies:output_type -> gelato.dataflow.v1.Policies
-	3,  // 59: gelato.dataflow.v1.Dataflow.UpdatePolicy:output_type -> gelato.dataflow.v1.Policy
-	0,  // 60: gelato.dataflow.v1.Dataflow.DeletePolicy:output_type -> gelato.dataflow.v1.Empty
-	9,  // 61: gelato.dataflow.v1.Dataflow.CreatePlan:output_type -> gelato.dataflow.v1.Plan
-	9,  // 62: gelato.dataflow.v1.Dataflow.GetPlan:output_type -> gelato.dataflow.v1.Plan
-	10, // 63: gelato.dataflow.v1.Dataflow.ListPlans:output_type -> gelato.dataflow.v1.Plans
-	9,  // 64: gelato.dataflow.v1.Dataflow.UpdatePlan:output_type -> gelato.dataflow.v1.Plan
-	0,  // 65: gelato.dataflow.v1.Dataflow.DeletePlan:output_type -> gelato.dataflow.v1.Empty
-	14, // 66: gelato.dataflow.v1.Dataflow.RunPlan:output_type -> gelato.dataflow.v1.Job
-	14, // 67: gelato.dataflow.v1.Dataflow.RunAdHoc:output_type -> gelato.dataflow.v1.Job
-	14, // 68: gelato.dataflow.v1.Dataflow.GetJob:output_type -> gelato.dataflow.v1.Job
-	15, // 69: gelato.dataflow.v1.Dataflow.ListJobs:output_type -> gelato.dataflow.v1.Jobs
-	14, // 70: gelato.dataflow.v1.Dataflow.CancelJob:output_type -> gelato.dataflow.v1.Job
-	31, // 71: gelato.dataflow.v1.Dataflow.Report:output_type -> gelato.dataflow.v1.Outcome
-	14, // 72: gelato.dataflow.v1.Dataflow.StartJob:output_type -> gelato.dataflow.v1.Job
-	18, // 73: gelato.dataflow.v1.Dataflow.AddTask:output_type -> gelato.dataflow.v1.Task
-	19, // 74: gelato.dataflow.v1.Dataflow.UnheldTasks:output_type -> gelato.dataflow.v1.Tasks
-	14, // 75: gelato.dataflow.v1.Dataflow.FinishPass:output_type -> gelato.dataflow.v1.Job
-	14, // 76: gelato.dataflow.v1.Dataflow.FailJob:output_type -> gelato.dataflow.v1.Job
-	26, // 77: gelato.dataflow.v1.Dataflow.LeaseTask:output_type -> gelato.dataflow.v1.Lease
-	28, // 78: gelato.dataflow.v1.Dataflow.Heartbeat:output_type -> gelato.dataflow.v1.HeartbeatResponse
-	0,  // 79: gelato.dataflow.v1.Dataflow.FinishTask:output_type -> gelato.dataflow.v1.Empty
-	56, // [56:80] is the sub-list for method output_type
-	32, // [32:56] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	14, // 24: gelato.dataflow.v1.AddTaskResponse.job:type_name -> gelato.dataflow.v1.Job
+	17, // 25: gelato.dataflow.v1.AddTaskRequest.entries:type_name -> gelato.dataflow.v1.Entry
+	32, // 26: gelato.dataflow.v1.AddTaskRequest.skipped:type_name -> gelato.dataflow.v1.Outcome
+	18, // 27: gelato.dataflow.v1.Lease.task:type_name -> gelato.dataflow.v1.Task
+	9,  // 28: gelato.dataflow.v1.Lease.plan:type_name -> gelato.dataflow.v1.Plan
+	13, // 29: gelato.dataflow.v1.HeartbeatRequest.done:type_name -> gelato.dataflow.v1.Counters
+	32, // 30: gelato.dataflow.v1.FinishTaskRequest.outcomes:type_name -> gelato.dataflow.v1.Outcome
+	31, // 31: gelato.dataflow.v1.Outcome.source:type_name -> gelato.dataflow.v1.Copy
+	31, // 32: gelato.dataflow.v1.Outcome.destination:type_name -> gelato.dataflow.v1.Copy
+	3,  // 33: gelato.dataflow.v1.Dataflow.CreatePolicy:input_type -> gelato.dataflow.v1.Policy
+	1,  // 34: gelato.dataflow.v1.Dataflow.GetPolicy:input_type -> gelato.dataflow.v1.ByName
+	2,  // 35: gelato.dataflow.v1.Dataflow.ListPolicies:input_type -> gelato.dataflow.v1.Page
+	5,  // 36: gelato.dataflow.v1.Dataflow.UpdatePolicy:input_type -> gelato.dataflow.v1.UpdatePolicyRequest
+	1,  // 37: gelato.dataflow.v1.Dataflow.DeletePolicy:input_type -> gelato.dataflow.v1.ByName
+	9,  // 38: gelato.dataflow.v1.Dataflow.CreatePlan:input_type -> gelato.dataflow.v1.Plan
+	1,  // 39: gelato.dataflow.v1.Dataflow.GetPlan:input_type -> gelato.dataflow.v1.ByName
+	2,  // 40: gelato.dataflow.v1.Dataflow.ListPlans:input_type -> gelato.dataflow.v1.Page
+	11, // 41: gelato.dataflow.v1.Dataflow.UpdatePlan:input_type -> gelato.dataflow.v1.UpdatePlanRequest
+	1,  // 42: gelato.dataflow.v1.Dataflow.DeletePlan:input_type -> gelato.dataflow.v1.ByName
+	12, // 43: gelato.dataflow.v1.Dataflow.RunPlan:input_type -> gelato.dataflow.v1.RunPlanRequest
+	9,  // 44: gelato.dataflow.v1.Dataflow.RunAdHoc:input_type -> gelato.dataflow.v1.Plan
+	1,  // 45: gelato.dataflow.v1.Dataflow.GetJob:input_type -> gelato.dataflow.v1.ByName
+	16, // 46: gelato.dataflow.v1.Dataflow.ListJobs:input_type -> gelato.dataflow.v1.ListJobsRequest
+	1,  // 47: gelato.dataflow.v1.Dataflow.CancelJob:input_type -> gelato.dataflow.v1.ByName
+	33, // 48: gelato.dataflow.v1.Dataflow.Report:input_type -> gelato.dataflow.v1.ReportRequest
+	0,  // 49: gelato.dataflow.v1.Dataflow.OpenJobs:input_type -> gelato.dataflow.v1.Empty
+	20, // 50: gelato.dataflow.v1.Dataflow.StartJob:input_type -> gelato.dataflow.v1.StartJobRequest
+	22, // 51: gelato.dataflow.v1.Dataflow.AddTask:input_type -> gelato.dataflow.v1.AddTaskRequest
+	23, // 52: gelato.dataflow.v1.Dataflow.UnheldTasks:input_type -> gelato.dataflow.v1.UnheldTasksRequest
+	24, // 53: gelato.dataflow.v1.Dataflow.FinishPass:input_type -> gelato.dataflow.v1.FinishPassRequest
+	25, // 54: gelato.dataflow.v1.Dataflow.FailJob:input_type -> gelato.dataflow.v1.FailJobRequest
+	26, // 55: gelato.dataflow.v1.Dataflow.LeaseTask:input_type -> gelato.dataflow.v1.LeaseTaskRequest
+	28, // 56: gelato.dataflow.v1.Dataflow.Heartbeat:input_type -> gelato.dataflow.v1.HeartbeatRequest
+	30, // 57: gelato.dataflow.v1.Dataflow.FinishTask:input_type -> gelato.dataflow.v1.FinishTaskRequest
+	3,  // 58: gelato.dataflow.v1.Dataflow.CreatePolicy:output_type -> gelato.dataflow.v1.Policy
+	3,  // 59: gelato.dataflow.v1.Dataflow.GetPolicy:output_type -> gelato.dataflow.v1.Policy
+	4,  // 60: gelato.dataflow.v1.Dataflow.ListPolicies:output_type -> gelato.dataflow.v1.Policies
+	3,  // 61: gelato.dataflow.v1.Dataflow.UpdatePolicy:output_type -> gelato.dataflow.v1.Policy
+	0,  // 62: gelato.dataflow.v1.Dataflow.DeletePolicy:output_type -> gelato.dataflow.v1.Empty
+	9,  // 63: gelato.dataflow.v1.Dataflow.CreatePlan:output_type -> gelato.dataflow.v1.Plan
+	9,  // 64: gelato.dataflow.v1.Dataflow.GetPlan:output_type -> gelato.dataflow.v1.Plan
+	10, // 65: gelato.dataflow.v1.Dataflow.ListPlans:output_type -> gelato.dataflow.v1.Plans
+	9,  // 66: gelato.dataflow.v1.Dataflow.UpdatePlan:output_type -> gelato.dataflow.v1.Plan
+	0,  // 67: gelato.dataflow.v1.Dataflow.DeletePlan:output_type -> gelato.dataflow.v1.Empty
+	14, // 68: gelato.dataflow.v1.Dataflow.RunPlan:output_type -> gelato.dataflow.v1.Job
+	14, // 69: gelato.dataflow.v1.Dataflow.RunAdHoc:output_type -> gelato.dataflow.v1.Job
+	14, // 70: gelato.dataflow.v1.Dataflow.GetJob:output_type -> gelato.dataflow.v1.Job
+	15, // 71: gelato.dataflow.v1.Dataflow.ListJobs:output_type -> gelato.dataflow.v1.Jobs
+	14, // 72: gelato.dataflow.v1.Dataflow.CancelJob:output_type -> gelato.dataflow.v1.Job
+	32, // 73: gelato.dataflow.v1.Dataflow.Report:output_type -> gelato.dataflow.v1.Outcome
+	15, // 74: gelato.dataflow.v1.Dataflow.OpenJobs:output_type -> gelato.dataflow.v1.Jobs
+	14, // 75: gelato.dataflow.v1.Dataflow.StartJob:output_type -> gelato.dataflow.v1.Job
+	21, // 76: gelato.dataflow.v1.Dataflow.AddTask:output_type -> gelato.dataflow.v1.AddTaskResponse
+	19, // 77: gelato.dataflow.v1.Dataflow.UnheldTasks:output_type -> gelato.dataflow.v1.Tasks
+	14, // 78: gelato.dataflow.v1.Dataflow.FinishPass:output_type -> gelato.dataflow.v1.Job
+	14, // 79: gelato.dataflow.v1.Dataflow.FailJob:output_type -> gelato.dataflow.v1.Job
+	27, // 80: gelato.dataflow.v1.Dataflow.LeaseTask:output_type -> gelato.dataflow.v1.Lease
+	29, // 81: gelato.dataflow.v1.Dataflow.Heartbeat:output_type -> gelato.dataflow.v1.HeartbeatResponse
+	0,  // 82: gelato.dataflow.v1.Dataflow.FinishTask:output_type -> gelato.dataflow.v1.Empty
+	58, // [58:83] is the sub-list for method output_type
+	33, // [33:58] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_dataflowpb_dataflow_proto_init() }
@@ -2708,7 +2796,7 @@ func file_dataflowpb_dataflow_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dataflowpb_dataflow_proto_rawDesc), len(file_dataflowpb_dataflow_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -37,6 +37,7 @@ const (
 	Dataflow_ListJobs_FullMethodName     = "/gelato.dataflow.v1.Dataflow/ListJobs"
 	Dataflow_CancelJob_FullMethodName    = "/gelato.dataflow.v1.Dataflow/CancelJob"
 	Dataflow_Report_FullMethodName       = "/gelato.dataflow.v1.Dataflow/Report"
+	Dataflow_OpenJobs_FullMethodName     = "/gelato.dataflow.v1.Dataflow/OpenJobs"
 	Dataflow_StartJob_FullMethodName     = "/gelato.dataflow.v1.Dataflow/StartJob"
 	Dataflow_AddTask_FullMethodName      = "/gelato.dataflow.v1.Dataflow/AddTask"
 	Dataflow_UnheldTasks_FullMethodName  = "/gelato.dataflow.v1.Dataflow/UnheldTasks"
@@ -68,11 +69,13 @@ type DataflowClient interface {
 	GetJob(ctx context.Context, in *ByName, opts ...grpc.CallOption) (*Job, error)
 	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*Jobs, error)
 	CancelJob(ctx context.Context, in *ByName, opts ...grpc.CallOption) (*Job, error)
-	// Report streams the outcome of every object so far, in the order in which tasks were finished.
+	// Report streams the outcome of every object so far, in the order of the walk: finished tasks by pass and number, objects by key.
 	Report(ctx context.Context, in *ReportRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Outcome], error)
-	// For the scheduler. Each names the leader's epoch; a stale one is FAILED_PRECONDITION.
+	// For the scheduler. Each call names where its caller believes the job stands (pass, number of the next task), so that a deposed
+	// leader gets FAILED_PRECONDITION with reason "Stale"; on a job that is over, with reason "JobOver".
+	OpenJobs(ctx context.Context, in *Empty, opts ...grpc.CallOption) (*Jobs, error)
 	StartJob(ctx context.Context, in *StartJobRequest, opts ...grpc.CallOption) (*Job, error)
-	AddTask(ctx context.Context, in *AddTaskRequest, opts ...grpc.CallOption) (*Task, error)
+	AddTask(ctx context.Context, in *AddTaskRequest, opts ...grpc.CallOption) (*AddTaskResponse, error)
 	UnheldTasks(ctx context.Context, in *UnheldTasksRequest, opts ...grpc.CallOption) (*Tasks, error)
 	FinishPass(ctx context.Context, in *FinishPassRequest, opts ...grpc.CallOption) (*Job, error)
 	FailJob(ctx context.Context, in *FailJobRequest, opts ...grpc.CallOption) (*Job, error)
@@ -259,6 +262,16 @@ func (c *dataflowClient) Report(ctx context.Context, in *ReportRequest, opts ...
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Dataflow_ReportClient = grpc.ServerStreamingClient[Outcome]
 
+func (c *dataflowClient) OpenJobs(ctx context.Context, in *Empty, opts ...grpc.CallOption) (*Jobs, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Jobs)
+	err := c.cc.Invoke(ctx, Dataflow_OpenJobs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *dataflowClient) StartJob(ctx context.Context, in *StartJobRequest, opts ...grpc.CallOption) (*Job, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Job)
@@ -269,9 +282,9 @@ func (c *dataflowClient) StartJob(ctx context.Context, in *StartJobRequest, opts
 	return out, nil
 }
 
-func (c *dataflowClient) AddTask(ctx context.Context, in *AddTaskRequest, opts ...grpc.CallOption) (*Task, error) {
+func (c *dataflowClient) AddTask(ctx context.Context, in *AddTaskRequest, opts ...grpc.CallOption) (*AddTaskResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Task)
+	out := new(AddTaskResponse)
 	err := c.cc.Invoke(ctx, Dataflow_AddTask_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -360,11 +373,13 @@ type DataflowServer interface {
 	GetJob(context.Context, *ByName) (*Job, error)
 	ListJobs(context.Context, *ListJobsRequest) (*Jobs, error)
 	CancelJob(context.Context, *ByName) (*Job, error)
-	// Report streams the outcome of every object so far, in the order in which tasks were finished.
+	// Report streams the outcome of every object so far, in the order of the walk: finished tasks by pass and number, objects by key.
 	Report(*ReportRequest, grpc.ServerStreamingServer[Outcome]) error
-	// For the scheduler. Each names the leader's epoch; a stale one is FAILED_PRECONDITION.
+	// For the scheduler. Each call names where its caller believes the job stands (pass, number of the next task), so that a deposed
+	// leader gets FAILED_PRECONDITION with reason "Stale"; on a job that is over, with reason "JobOver".
+	OpenJobs(context.Context, *Empty) (*Jobs, error)
 	StartJob(context.Context, *StartJobRequest) (*Job, error)
-	AddTask(context.Context, *AddTaskRequest) (*Task, error)
+	AddTask(context.Context, *AddTaskRequest) (*AddTaskResponse, error)
 	UnheldTasks(context.Context, *UnheldTasksRequest) (*Tasks, error)
 	FinishPass(context.Context, *FinishPassRequest) (*Job, error)
 	FailJob(context.Context, *FailJobRequest) (*Job, error)
@@ -430,10 +445,13 @@ func (UnimplementedDataflowServer) CancelJob(context.Context, *ByName) (*Job, er
 func (UnimplementedDataflowServer) Report(*ReportRequest, grpc.ServerStreamingServer[Outcome]) error {
 	return status.Error(codes.Unimplemented, "method Report not implemented")
 }
+func (UnimplementedDataflowServer) OpenJobs(context.Context, *Empty) (*Jobs, error) {
+	return nil, status.Error(codes.Unimplemented, "method OpenJobs not implemented")
+}
 func (UnimplementedDataflowServer) StartJob(context.Context, *StartJobRequest) (*Job, error) {
 	return nil, status.Error(codes.Unimplemented, "method StartJob not implemented")
 }
-func (UnimplementedDataflowServer) AddTask(context.Context, *AddTaskRequest) (*Task, error) {
+func (UnimplementedDataflowServer) AddTask(context.Context, *AddTaskRequest) (*AddTaskResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AddTask not implemented")
 }
 func (UnimplementedDataflowServer) UnheldTasks(context.Context, *UnheldTasksRequest) (*Tasks, error) {
@@ -756,6 +774,24 @@ func _Dataflow_Report_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Dataflow_ReportServer = grpc.ServerStreamingServer[Outcome]
 
+func _Dataflow_OpenJobs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(Empty)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DataflowServer).OpenJobs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Dataflow_OpenJobs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DataflowServer).OpenJobs(ctx, req.(*Empty))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Dataflow_StartJob_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StartJobRequest)
 	if err := dec(in); err != nil {
@@ -966,6 +1002,10 @@ var Dataflow_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelJob",
 			Handler:    _Dataflow_CancelJob_Handler,
+		},
+		{
+			MethodName: "OpenJobs",
+			Handler:    _Dataflow_OpenJobs_Handler,
 		},
 		{
 			MethodName: "StartJob",
