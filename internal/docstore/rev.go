@@ -12,6 +12,8 @@ import (
 // as strings in the order of their times, and no two are ever alike. The empty Rev means absent.
 type Rev string
 
+const revLen = 24
+
 // NewRev draws a revision at now, or just after the time of prev when that is not earlier.
 func NewRev(now time.Time, prev Rev) Rev {
 	ns := now.UnixNano()
@@ -32,7 +34,7 @@ func (r Rev) Time() time.Time {
 }
 
 func (r Rev) unixNano() int64 {
-	if len(r) != 24 {
+	if len(r) != revLen {
 		return 0
 	}
 	ns, err := strconv.ParseInt(string(r[:16]), 16, 64)
