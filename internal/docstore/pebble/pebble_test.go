@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/docstore/docstoretest"
 	"github.com/opensds/gelato/internal/docstore/pebble"
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -152,4 +153,28 @@ func TestMetrics(t *testing.T) {
 	if got, err := r.Gather(); err != nil || len(got) != 0 {
 		t.Errorf("after Close: got %d metrics, %v, want none", len(got), err)
 	}
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	t.Run("Disk", func(t *testing.T) {
+		t.Parallel()
+		docstoretest.Run(t, docstoretest.Harness{Open: func(t *testing.T) docstore.Store {
+			s, err := pebble.Open(t.TempDir(), pebble.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}})
+	})
+	t.Run("Memory", func(t *testing.T) {
+		t.Parallel()
+		docstoretest.Run(t, docstoretest.Harness{Open: func(t *testing.T) docstore.Store {
+			s, err := pebble.OpenMemory()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		}})
+	})
 }
