@@ -1,0 +1,48 @@
+# Every target is at most three lines; what is longer is a script in tools/.
+.DEFAULT_GOAL := help
+.PHONY: help build run tour test test-short testbed soak bench fuzz lint check generate
+TOOLS := bin/tools/.stamp
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/gelato
+	go build -o bin/gelato ./cmd/gelato
+
+run: build ## build and start everything in one process, data in ./gelato-data
+	@exec bin/gelato up
+
+tour: build ## a first migration between two local stores, step by step
+	go run ./internal/testbed/tour bin/gelato
+
+test: check testbed ## everything: checks, race tests, real clients, migrations under load
+	tools/test.sh
+
+test-short: ## the Go tests that need Go alone, under three minutes
+	GELATO_TEST_SHORT=1 tools/test.sh
+
+testbed: ## install the real servers and clients of the tests into bin/testbed
+	tools/testbed.sh
+
+soak: build testbed ## migrations with kills, new seeds for SOAK minutes (default 30)
+	tools/soak.sh
+
+bench: build testbed ## figures beside rclone and versitygw
+	go run ./internal/testbed/bench
+
+fuzz: ## each fuzz target for FUZZTIME (default 30s)
+	tools/fuzz.sh
+
+lint: $(TOOLS) ## go vet and staticcheck
+	go vet ./...
+	bin/tools/staticcheck ./...
+
+check: lint ## lint, formatting, go.mod, generated code
+	tools/check.sh
+
+generate: $(TOOLS) ## generate the protobuf code
+	PATH="$(CURDIR)/bin/tools:$$PATH" buf generate
+
+$(TOOLS): tools/go.mod tools/go.sum
+	cd tools && GOBIN="$(CURDIR)/bin/tools" go install tool
+	@touch $@

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Runs the tests and ends with the line "N passed, N failed"; exits 0 only if none failed and none was missing.
+# GELATO_TEST_SHORT=1: Go alone, no race detector, nothing that needs bin/testbed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+go build -C tools -o ../bin/tools/testsum ./testsum
+
+# Tests that time things or load both cores run one after the other, after everything else.
+alone='/internal/testbed/(clients|scenario|readme)$'
+status=0
+run() { go test "$@" || status=1; }
+
+if [ -n "${GELATO_TEST_SHORT:-}" ]; then
+	{ run -json -timeout 5m ./...; exit "$status"; } | bin/tools/testsum
+	exit
+fi
+{
+	run -json -race -timeout 20m $(go list ./... | grep -vE "$alone")
+	run -json -p 1 -timeout 20m $(go list ./... | grep -E "$alone")
+	run -C tools -json ./testsum
+	exit "$status"
+} | bin/tools/testsum
