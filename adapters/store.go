@@ -29,6 +29,8 @@ type Type string
 type Store interface {
 	// Put stores an object whole or not at all: after a failed or cancelled Put nothing new is visible, and what was
 	// there before is unchanged. A size of -1 means unknown; a body that is shorter or longer than a known size is InvalidArgument.
+	// An error of the body is wrapped, so that errors.Is finds it. A body that blocks must end its Read soon after ctx does.
+	// Conditions without Capabilities.ConditionalPut are Unimplemented.
 	Put(ctx context.Context, key string, body io.Reader, size int64, o PutOptions) (Info, error)
 
 	// Get opens the bytes of an object. The zero Range is all of it. A Range that starts at or past the end is
@@ -39,7 +41,7 @@ type Store interface {
 	// Head describes an object.
 	Head(ctx context.Context, key string) (Info, error)
 
-	// Delete removes an object. To delete what is absent is no error. With ifMatch set another ETag is FailedPrecondition;
+	// Delete removes an object. To delete what is absent is no error, with ifMatch too. With ifMatch set another ETag is FailedPrecondition;
 	// a store without Capabilities.ConditionalDelete compares with a fresh Head first.
 	Delete(ctx context.Context, key string, ifMatch string) error
 

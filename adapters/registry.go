@@ -1,0 +1,116 @@
+package adapters
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// Descriptor says what a type of store is and how to open one. An implementation exports one by a function,
+// all/ collects them.
+type Descriptor struct {
+	Description string
+	Fields      []Field // the fields of Config that this type reads; any other one must be empty
+	// Capabilities are those of a store with the default options; an open Store's own answer counts.
+	Capabilities Capabilities
+	// Validate checks what the fields' descriptions cannot say, without asking the store. Its errors are InvalidArgument
+	// with the field's name as the reason. nil means that there is nothing more to check.
+	Validate func(Config) error
+	// Open connects. It need not prove that the store answers.
+	Open func(context.Context, Config, Deps) (Store, error)
+}
+
+// Field describes one field of Config by its name in REST ("bucketName", "security"); an option is "options.<name>".
+type Field struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Required    bool   `json:"required"`
+	Secret      bool   `json:"secret"`
+	Default     string `json:"default,omitempty"`
+}
+
+// Deps are what stores get from the process around them. The zero Deps works.
+type Deps struct {
+	Log *slog.Logger // nil logs nothing
+}
+
+// Logger returns d.Log, or a logger that drops everything.
+func (d Deps) Logger() *slog.Logger {
+	if d.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return d.Log
+}
+
+// Registry holds the types of stores that a process knows.
+type Registry map[Type]Descriptor
+
+// Types lists the types in alphabetical order.
+func (r Registry) Types() []Type { return slices.Sorted(maps.Keys(r)) }
+
+// Validate checks a Config offline. Its errors are InvalidArgument with the name of the first bad field as the reason.
+func (r Registry) Validate(c Config) error {
+	d, ok := r[c.Type]
+	if !ok {
+		return errs.Newf(errs.InvalidArgument, "unknown backend type %q", c.Type).Because("type")
+	}
+	if err := d.checkFields(c); err != nil {
+		return err
+	}
+	if d.Validate == nil {
+		return nil
+	}
+	return d.Validate(c)
+}
+
+// Open validates a Config and opens the store that it describes.
+func (r Registry) Open(ctx context.Context, c Config, deps Deps) (Store, error) {
+	if err := r.Validate(c); err != nil {
+		return nil, err
+	}
+	return r[c.Type].Open(ctx, c, deps)
+}
+
+// checkFields checks required and unknown fields, and the prefix, which all types share.
+func (d Descriptor) checkFields(c Config) error {
+	given := map[string]string{"region": c.Region, "endpoint": c.Endpoint, "bucketName": c.BucketName, "prefix": c.Prefix, "access": c.Access, "security": c.Security}
+	for name, value := range c.Options {
+		given["options."+name] = value
+	}
+	known := map[string]bool{}
+	for _, f := range d.Fields {
+		known[f.Name] = true
+		if f.Required && given[f.Name] == "" {
+			return errs.Newf(errs.InvalidArgument, "%s is required", f.Name).Because(f.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if given[name] != "" && !known[name] {
+			return errs.Newf(errs.InvalidArgument, "type %s has no field %s", c.Type, name).Because(name)
+		}
+	}
+	if len(c.Prefix) > 512 || !utf8.ValidString(c.Prefix) || strings.ContainsRune(c.Prefix, 0) {
+		return errs.New(errs.InvalidArgument, "prefix must be UTF-8 without NUL, at most 512 bytes", nil).Because("prefix")
+	}
+	return nil
+}
+
+// CheckKey returns InvalidArgument unless key is what the package comment allows and has at most maxBytes bytes.
+func CheckKey(key string, maxBytes int) error {
+	switch {
+	case key == "":
+		return errs.New(errs.InvalidArgument, "the key is empty", nil).Because("KeyEmpty")
+	case len(key) > maxBytes:
+		return errs.Newf(errs.InvalidArgument, "the key has %d bytes, %d are allowed", len(key), maxBytes).Because("KeyTooLong")
+	case !utf8.ValidString(key):
+		return errs.New(errs.InvalidArgument, "the key is not valid UTF-8", nil).Because("KeyInvalid")
+	case strings.IndexByte(key, 0) >= 0:
+		return errs.New(errs.InvalidArgument, "the key has a NUL byte", nil).Because("KeyInvalid")
+	}
+	return nil
+}
