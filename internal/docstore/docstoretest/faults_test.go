@@ -86,3 +86,8 @@ func TestCollectionSettles(t *testing.T) {
 		t.Errorf("got %d, %v, want %d (and %d failures, more than 0)", got.N, err, want, failed)
 	}
 }
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	docstoretest.Run(t, docstoretest.Harness{Open: func(*testing.T) docstore.Store { return docstoretest.NewMemory() }})
+}

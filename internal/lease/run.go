@@ -1,0 +1,86 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// ErrLost is the cause with which Run cancels the context of its function when the lease is lost.
+var ErrLost = errors.New("lease lost")
+
+// Run acquires the lease and calls f while it is held, renewing it meanwhile. When the lease is lost, f's context is cancelled; once f
+// has returned, Run acquires again, with a higher epoch. When f returns by itself, Run releases the lease and returns what f returned. When
+// ctx ends, Run waits for f, releases and returns nil.
+func Run(ctx context.Context, docs docstore.Store, name, owner string, ttl time.Duration, f func(ctx context.Context, epoch int64) error) error {
+	for {
+		l, err := Acquire(ctx, docs, name, owner, ttl)
+		if ctx.Err() != nil {
+			if err == nil {
+				l.giveUp(ctx)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		held, err := l.hold(ctx, f)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case held:
+			return err
+		}
+	}
+}
+
+// hold calls f while the lease is held. held is false when f was ended by the loss of the lease.
+func (l *Lease) hold(ctx context.Context, f func(ctx context.Context, epoch int64) error) (held bool, err error) {
+	inner, cancel := context.WithCancelCause(ctx)
+	var keeper sync.WaitGroup
+	keeper.Go(func() { l.keep(inner, cancel) })
+	err = f(inner, l.Epoch())
+	held = !errors.Is(context.Cause(inner), ErrLost)
+	cancel(nil)
+	keeper.Wait()
+	l.giveUp(ctx)
+	return held, err
+}
+
+// keep renews until ctx ends, which it brings about itself when the lease is lost. A timer of its own watches the
+// deadline, in case a renewal hangs.
+func (l *Lease) keep(ctx context.Context, cancel context.CancelCauseFunc) {
+	deadline := time.AfterFunc(l.Remaining(), func() { cancel(ErrLost) })
+	defer deadline.Stop()
+	wait := l.ttl / 3
+	for sleep(ctx, wait) == nil {
+		limited, stop := context.WithTimeout(ctx, l.Remaining())
+		err := l.Renew(limited)
+		stop()
+		switch {
+		case err == nil:
+			deadline.Reset(l.Remaining())
+			wait = l.ttl / 3
+		case errs.ReasonOf(err) == Lost:
+			cancel(fmt.Errorf("%w: %s", ErrLost, l.name))
+			return
+		default:
+			wait = l.ttl / 20
+		}
+	}
+}
+
+// giveUp releases the lease even though ctx may have ended. An error only means that the next holder waits for the TTL.
+func (l *Lease) giveUp(ctx context.Context) {
+	if !l.Held() {
+		return
+	}
+	limited, stop := context.WithTimeout(context.WithoutCancel(ctx), min(l.Remaining(), 2*time.Second))
+	defer stop()
+	_ = l.Release(limited)
+}
