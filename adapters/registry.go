@@ -15,7 +15,7 @@ import (
 // all/ collects them.
 type Descriptor struct {
 	Description string
-	Fields      []Field // the fields of Config that this type reads; any other one must be empty
+	Fields      []Field // the fields of Config that this type reads, beside those of CommonFields; any other one must be empty
 	// Capabilities are those of a store with the default options; an open Store's own answer counts.
 	Capabilities Capabilities
 	// Validate checks what the fields' descriptions cannot say, without asking the store. Its errors are InvalidArgument
@@ -33,6 +33,14 @@ type Field struct {
 	Secret      bool   `json:"secret"`
 	Default     string `json:"default,omitempty"`
 }
+
+// CommonFields are those that every type has. Stores do not look at options.readOnly: the services keep from writing.
+func CommonFields() []Field {
+	return []Field{{Name: "options.readOnly", Description: `"true" for a place that is only listed and read`, Default: "false"}}
+}
+
+// ReadOnly says whether nothing may be written to the place.
+func (c Config) ReadOnly() bool { return c.Options["readOnly"] == "true" }
 
 // Deps are what stores get from the process around them. The zero Deps works.
 type Deps struct {
@@ -83,7 +91,10 @@ func (d Descriptor) checkFields(c Config) error {
 		given["options."+name] = value
 	}
 	known := map[string]bool{}
-	for _, f := range d.Fields {
+	if v := c.Options["readOnly"]; v != "" && v != "true" && v != "false" {
+		return errs.New(errs.InvalidArgument, "options.readOnly must be true or false", nil).Because("options.readOnly")
+	}
+	for _, f := range slices.Concat(d.Fields, CommonFields()) {
 		known[f.Name] = true
 		if f.Required && given[f.Name] == "" {
 			return errs.Newf(errs.InvalidArgument, "%s is required", f.Name).Because(f.Name)
