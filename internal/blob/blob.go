@@ -13,6 +13,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"maps"
+	"net/url"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -65,6 +67,19 @@ func NativeKey(bucket, key string, id ID, maxBytes int) (nativeKey string, hashe
 		head = head[:len(head)-1]
 	}
 	return bucket + "/" + head + "~" + base64.RawURLEncoding.EncodeToString(sum[:]) + "." + string(id), true
+}
+
+// Describe returns what a blob carries in its store: the user's metadata and the entry named Metadata, a query string of bucket, version (an S3 version id,
+// "null" in unversioned buckets) and, where the native key does not hold it, the key. By it the catalog can be rebuilt from listings.
+func Describe(user map[string]string, bucket, key, version, nativeKey string) map[string]string {
+	m := make(map[string]string, len(user)+1)
+	maps.Copy(m, user)
+	entry := url.Values{"bucket": {bucket}, "version": {version}}
+	if !strings.HasPrefix(nativeKey, bucket+"/"+key+".") {
+		entry.Set("key", key)
+	}
+	m[Metadata] = entry.Encode()
+	return m
 }
 
 // IsOurs reports whether a native key has the form of a blob of any cluster.

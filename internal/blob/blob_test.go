@@ -55,3 +55,19 @@ func TestIDsDiffer(t *testing.T) {
 		seen[id] = true
 	}
 }
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	id := New(TagOf("one"))
+	for _, c := range []struct{ key, want string }{
+		{"a b/c", "bucket=bucket&version=null"},
+		{strings.Repeat("k", 1024), "bucket=bucket&key=" + strings.Repeat("k", 1024) + "&version=null"},
+	} {
+		user := map[string]string{"a": "1"}
+		native, _ := NativeKey("bucket", c.key, id, 1024)
+		got := Describe(user, "bucket", c.key, "null", native)
+		if len(got) != 2 || got["a"] != "1" || got[Metadata] != c.want || len(user) != 1 {
+			t.Errorf("%.20s: got %v, want the entry %q", c.key, got, c.want)
+		}
+	}
+}
