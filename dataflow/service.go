@@ -4,10 +4,10 @@
 // State, and what is true of it at every moment (a crash may fall between any two writes):
 //   - plans and policies lie under their ids, their names under (kind, name). A plan document names its open job, so that
 //     one compare-and-set makes it the only one; whoever meets a plan whose job is not stored yet stores it.
-//   - open: the jobs that are not over. A job is entered before it is stored and removed after it is over.
+//   - open-jobs: the jobs that are not over. A job is entered before it is stored and removed after it is over.
 //   - tasks: <job>/<pass>/<number>, immutable: the entries and what the walk skipped. A task exists before the job document counts it;
 //     whoever meets it there makes the job count it.
-//   - leases: under the task's id, everything that changes about it: epoch, holder, state, and the counts of the winning attempt.
+//   - task-leases: under the task's id, everything that changes about it: epoch, holder, state, and the counts of the winning attempt.
 //   - reports: <task>/<epoch>, one document per attempt that reported; the lease names the attempt that won.
 //   - the job document holds the numbers of its open tasks. A finished task is folded into the counters by the compare-and-set that
 //     removes its number: exactly once.
@@ -76,13 +76,13 @@ func New(docs docstore.Store, catalog catalogpb.CatalogClient, backends backendp
 	}
 	return &Service{
 		o: o, log: o.Logger, catalog: catalog, backends: backends,
-		names:    docstore.NewCollection[nameDoc](docs, "names"),
+		names:    docstore.NewCollection[nameDoc](docs, "plan-names"),
 		policies: docstore.NewCollection[policyDoc](docs, "policies"),
 		plans:    docstore.NewCollection[planDoc](docs, "plans"),
 		jobs:     docstore.NewCollection[jobDoc](docs, "jobs"),
-		open:     docstore.NewCollection[openDoc](docs, "openjobs"),
+		open:     docstore.NewCollection[openDoc](docs, "open-jobs"),
 		tasks:    docstore.NewCollection[taskDoc](docs, "tasks"),
-		leases:   docstore.NewCollection[leaseDoc](docs, "leases"),
+		leases:   docstore.NewCollection[leaseDoc](docs, "task-leases"),
 		reports:  docstore.NewCollection[reportDoc](docs, "reports"),
 		live:     newLive(),
 	}, nil
