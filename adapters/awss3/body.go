@@ -1,6 +1,7 @@
 package awss3
 
 import (
+	"context"
 	"crypto/md5"
 	"errors"
 	"hash"
@@ -19,6 +20,7 @@ import (
 //
 // The transport may still read after the request has failed, so the source is detached before a method returns.
 type body struct {
+	ctx      context.Context // of the request that the body belongs to
 	mu       sync.Mutex
 	src      io.Reader
 	size     int64
@@ -28,13 +30,15 @@ type body struct {
 	want     *uint64
 	err      error // why the source failed; it outranks what the store says
 	detached atomic.Bool
+	trailer  bool   // framed as aws-chunked
+	pending  []byte // frame bytes to be sent before anything else
 }
 
-func newBody(src io.Reader, size int64, want *uint64, withMD5 bool) *body {
+func newBody(ctx context.Context, src io.Reader, size int64, want *uint64, withMD5 bool) *body {
 	if src == nil {
 		src = strings.NewReader("")
 	}
-	b := &body{src: src, size: size, left: size, crc: crc64nvme.New(), want: want}
+	b := &body{ctx: ctx, src: src, size: size, left: size, crc: crc64nvme.New(), want: want}
 	if withMD5 {
 		b.md5 = md5.New()
 	}
@@ -51,6 +55,10 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, errDetached
 	case b.err != nil:
 		return 0, b.err
+	case len(b.pending) > 0:
+		n := copy(p, b.pending)
+		b.pending = b.pending[n:]
+		return n, nil
 	case b.left == 0:
 		return 0, io.EOF
 	case len(p) == 0:
@@ -72,6 +80,9 @@ func (b *body) Read(p []byte) (int, error) {
 		if b.err = b.finish(); b.err != nil {
 			return 0, b.err
 		}
+		if b.trailer {
+			b.pending = b.tail()
+		}
 		return n, nil
 	case err == io.EOF:
 		b.err = errs.Newf(errs.InvalidArgument, "the body ended %d bytes before its size of %d", b.left, b.size).Because("IncompleteBody")
@@ -90,6 +101,9 @@ func (b *body) finish() error {
 		case n > 0:
 			return errs.Newf(errs.InvalidArgument, "the body is longer than its size of %d bytes", b.size)
 		case err == io.EOF:
+			if b.ctx.Err() != nil { // the last moment at which a cancelled request can still leave nothing
+				return context.Cause(b.ctx)
+			}
 			if b.want != nil && *b.want != b.crc.Sum64() {
 				return errs.Newf(errs.DataLoss, "the body does not have the CRC-64/NVME that was announced")
 			}
@@ -108,9 +122,6 @@ func (b *body) empty() error {
 	b.err = b.finish()
 	return b.err
 }
-
-// Len lets the SDK see the length; it would leave a body out whose length is 0.
-func (b *body) Len() int { return int(b.size) }
 
 // detach ends all use of the source and returns why it failed, if it did. When the source can seek, a caller may rewind it for another
 // try, so a Read under way is waited for; it does not take long. Others may block for as long as their sender likes: they are not waited for.

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -26,12 +26,15 @@ func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch s
 	if r.Offset < 0 || r.Length < 0 {
 		return nil, adapters.Info{}, errs.Newf(errs.InvalidArgument, "the range is negative").Because("InvalidRange")
 	}
+	if s.absent(*name) {
+		return nil, adapters.Info{}, errs.Newf(errs.NotFound, "the store cannot hold this key").Because("NoSuchKey")
+	}
 	in := &s3.GetObjectInput{Bucket: &s.bucket, Key: name}
 	var opts []func(*s3.Options)
 	ranged := r != (adapters.Range{})
 	if ranged {
 		header := "bytes=" + strconv.FormatInt(r.Offset, 10) + "-"
-		if r.Length > 0 {
+		if r.Length > 0 && r.Length <= math.MaxInt64-r.Offset {
 			header += strconv.FormatInt(r.Offset+r.Length-1, 10)
 		}
 		in.Range = &header
@@ -100,6 +103,9 @@ func (s *Store) Head(ctx context.Context, key string) (adapters.Info, error) {
 	if err != nil {
 		return adapters.Info{}, err
 	}
+	if s.absent(*name) {
+		return adapters.Info{}, errs.Newf(errs.NotFound, "the store cannot hold this key").Because("NoSuchKey")
+	}
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: name, ChecksumMode: types.ChecksumModeEnabled})
 	if err != nil {
 		return adapters.Info{}, fail(ctx, "head object", err)
@@ -129,76 +135,6 @@ func (s *Store) objectMD5(etag string, sse types.ServerSideEncryption, customer 
 func headers(contentType, encoding, language, disposition, cache, expires *string) adapters.ContentHeaders {
 	return adapters.ContentHeaders{ContentType: deref(contentType), ContentEncoding: deref(encoding), ContentLanguage: deref(language),
 		ContentDisposition: deref(disposition), CacheControl: deref(cache), Expires: deref(expires)}
-}
-
-// List implements adapters.Store.
-func (s *Store) List(ctx context.Context, prefix, after string, limit int) (adapters.Page, error) {
-	if limit < 1 || limit > 1000 {
-		return adapters.Page{}, errs.Newf(errs.InvalidArgument, "the limit must be 1 to 1000")
-	}
-	max := int32(limit)
-	full := s.prefix + prefix
-	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: set(full), MaxKeys: &max, EncodingType: types.EncodingTypeUrl}
-	if after != "" {
-		start := s.prefix + after
-		in.StartAfter = &start
-	}
-	for {
-		out, err := s.client.ListObjectsV2(ctx, in)
-		if err != nil {
-			return adapters.Page{}, fail(ctx, "list objects", err)
-		}
-		page := adapters.Page{Objects: make([]adapters.Info, 0, len(out.Contents)), More: out.IsTruncated != nil && *out.IsTruncated}
-		last := after
-		for _, c := range out.Contents {
-			name, err := decodeKey(c.Key, out.EncodingType)
-			if err != nil {
-				return adapters.Page{}, fmt.Errorf("list objects: %w", err)
-			}
-			key, ok := strings.CutPrefix(name, s.prefix)
-			if !ok || !strings.HasPrefix(key, prefix) {
-				return adapters.Page{}, errs.Newf(errs.Internal, "the store lists keys outside the prefix asked for")
-			}
-			if key == "" || (after != "" && key <= after) {
-				continue // the prefix itself as an object, or a store that does not know start-after
-			}
-			if err := s.listable(ctx, key, out.EncodingType); err != nil {
-				return adapters.Page{}, err
-			}
-			if key <= last { // a page that goes on from the last key would leave objects out
-				return adapters.Page{}, errs.Newf(errs.FailedPrecondition, "the store does not list keys in order of their bytes")
-			}
-			last = key
-			info := adapters.Info{Key: key, ETag: parseETag(c.ETag), StorageClass: string(c.StorageClass)}
-			if c.Size != nil {
-				info.Size = *c.Size
-			}
-			if c.LastModified != nil {
-				info.ModTime = c.LastModified.UTC()
-			}
-			page.Objects = append(page.Objects, info)
-		}
-		if len(page.Objects) > 0 || !page.More {
-			return page, nil
-		}
-		if out.NextContinuationToken == nil {
-			return adapters.Page{}, errs.Newf(errs.Internal, "the store's listing is cut without a way to go on")
-		}
-		in.ContinuationToken = out.NextContinuationToken
-	}
-}
-
-// listable refuses a key that cannot be the cursor of the next page: XML 1.0 cannot carry every character, and a store that does
-// not know encoding-type=url puts U+FFFD in its place.
-func (s *Store) listable(ctx context.Context, key string, encoding types.EncodingType) error {
-	if encoding == types.EncodingTypeUrl || !strings.ContainsRune(key, utf8.RuneError) {
-		return nil
-	}
-	_, err := s.Head(ctx, key) // the character itself, perhaps
-	if errs.Is(err, errs.NotFound) {
-		return errs.New(errs.FailedPrecondition, "the store holds a key that its listing cannot show, near "+strconv.Quote(key), nil)
-	}
-	return err
 }
 
 // download is the body of a Get: an end before the announced length is an error.

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +44,12 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 		return "", err
 	}
 	if err := s.writable(); err != nil {
+		return "", err
+	}
+	if err := s.conditions(o); err != nil {
+		return "", err
+	}
+	if err := s.storable(ctx, *name); err != nil {
 		return "", err
 	}
 	in := &s3.CreateMultipartUploadInput{
@@ -91,22 +96,30 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	switch {
 	case n < 1 || n > maxParts:
 		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "part %d is not 1 to %d", n, maxParts)
-	case size < 0 || size > maxPartSize:
-		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of %d bytes is not 0 to %d", size, int64(maxPartSize)).Because("EntityTooLarge")
+	case size > maxPartSize:
+		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of %d bytes is more than %d", size, int64(maxPartSize)).Because("EntityTooLarge")
+	case size < 0:
+		return s.putPartUnknown(ctx, key, uploadID, n, r, crc64)
 	}
-	sent := withCRC && crc64 != nil
-	b := newBody(r, size, crc64, s.wantMD5(kindPart, sent))
+	b, framed, err := s.send(ctx, kindPart, r, size, crc64, withCRC)
+	if err != nil {
+		return adapters.Part{}, err
+	}
 	number := int32(n)
 	in := &s3.UploadPartInput{Bucket: &s.bucket, Key: name, UploadId: &id, PartNumber: &number, ContentLength: &size}
+	how := unsigned
+	if framed {
+		how = b.chunked(&in.ContentLength)
+	}
 	if size > 0 {
 		in.Body = b
 	} else if err := b.empty(); err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
-	if sent {
+	if crc64 != nil && withCRC {
 		in.ChecksumCRC64NVME = formatCRC(*crc64)
 	}
-	out, err := s.client.UploadPart(ctx, in, unsigned)
+	out, err := s.client.UploadPart(ctx, in, how)
 	if failed := b.detach(); failed != nil {
 		return adapters.Part{}, fmt.Errorf("put part: read body: %w", failed)
 	}
@@ -117,7 +130,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	if b.md5 != nil {
 		p.MD5 = b.md5.Sum(nil)
 	}
-	p.Verified, p.Proof, err = s.prove(kindPart, sent, b, parseCRC(out.ChecksumCRC64NVME, ""), etagMD5(p.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm))
+	p.Verified, p.Proof, err = s.prove(kindPart, withCRC && (crc64 != nil || framed), b, parseCRC(out.ChecksumCRC64NVME, ""), etagMD5(p.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm))
 	if err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
@@ -136,6 +149,9 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	}
 	id, withCRC, err := splitUploadID(uploadID)
 	if err != nil {
+		return adapters.Info{}, err
+	}
+	if err := s.conditions(o); err != nil {
 		return adapters.Info{}, err
 	}
 	w, err := wholeOf(parts)
@@ -163,7 +179,7 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	if o.IfMatch != "" {
 		in.IfMatch = quote(o.IfMatch)
 	}
-	refused, err := s.complete(ctx, key, uploadID, in, o)
+	refused, err := s.complete(ctx, in, o.IfNoneMatch)
 	if err != nil {
 		return adapters.Info{}, err
 	}
@@ -171,18 +187,12 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 }
 
 // complete asks the store to complete. It returns refused, without an error, when the store says that the upload is gone: it may be complete already.
-func (s *Store) complete(ctx context.Context, key, uploadID string, in *s3.CompleteMultipartUploadInput, o adapters.PutOptions) (refused, err error) {
-	if err := s.judge(ctx, key, o); err != nil {
-		if open, openErr := s.isOpen(ctx, in.Key, in.UploadId); openErr != nil || open {
-			return nil, cmp.Or(openErr, err)
-		}
-		return err, nil
-	}
+func (s *Store) complete(ctx context.Context, in *s3.CompleteMultipartUploadInput, ifNoneMatch bool) (refused, err error) {
 	_, err = s.client.CompleteMultipartUpload(ctx, in)
 	if err == nil {
 		return nil, nil
 	}
-	err = condition(fail(ctx, "complete upload", err), o.IfNoneMatch)
+	err = condition(fail(ctx, "complete upload", err), ifNoneMatch)
 	switch {
 	case errs.ReasonOf(err) == "NoSuchUpload":
 		return err, nil
@@ -297,61 +307,4 @@ func (s *Store) AbortUpload(ctx context.Context, key, uploadID string) error {
 		return nil
 	}
 	return err
-}
-
-// ListUploads implements adapters.Store.
-func (s *Store) ListUploads(ctx context.Context, prefix string, limit int) ([]adapters.Upload, error) {
-	if limit < 1 {
-		return nil, errs.Newf(errs.InvalidArgument, "the limit must be 1 or more")
-	}
-	max := int32(min(limit, 1000))
-	in := &s3.ListMultipartUploadsInput{Bucket: &s.bucket, Prefix: set(s.prefix + prefix), MaxUploads: &max, EncodingType: types.EncodingTypeUrl}
-	var uploads []adapters.Upload
-	for {
-		out, err := s.client.ListMultipartUploads(ctx, in)
-		if err != nil {
-			return nil, fail(ctx, "list uploads", err)
-		}
-		for _, u := range out.Uploads {
-			name, err := decodeKey(u.Key, out.EncodingType)
-			if err != nil {
-				return nil, fmt.Errorf("list uploads: %w", err)
-			}
-			key, ok := strings.CutPrefix(name, s.prefix)
-			if !ok || !strings.HasPrefix(key, prefix) || u.UploadId == nil {
-				continue
-			}
-			mark := markPlain
-			if u.ChecksumAlgorithm == types.ChecksumAlgorithmCrc64nvme {
-				mark = markCRC
-			}
-			up := adapters.Upload{Key: key, ID: mark + *u.UploadId}
-			if u.Initiated != nil {
-				up.Created = u.Initiated.UTC()
-			}
-			if uploads = append(uploads, up); len(uploads) == limit {
-				return uploads, nil
-			}
-		}
-		if out.IsTruncated == nil || !*out.IsTruncated || out.NextKeyMarker == nil {
-			return uploads, nil
-		}
-		marker, err := decodeKey(out.NextKeyMarker, out.EncodingType)
-		if err != nil {
-			return nil, fmt.Errorf("list uploads: %w", err)
-		}
-		in.KeyMarker, in.UploadIdMarker = &marker, out.NextUploadIdMarker
-	}
-}
-
-// decodeKey undoes the encoding that was asked for, if the store says that it did it.
-func decodeKey(key *string, encoding types.EncodingType) (string, error) {
-	if encoding != types.EncodingTypeUrl {
-		return deref(key), nil
-	}
-	name, err := url.QueryUnescape(deref(key))
-	if err != nil {
-		return "", errs.New(errs.Internal, "the store lists a malformed key", err)
-	}
-	return name, nil
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -42,7 +40,10 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	if size > maxPutSize {
 		return adapters.Info{}, errs.Newf(errs.InvalidArgument, "an object of %d bytes needs a multipart upload", size).Because("EntityTooLarge")
 	}
-	if err := s.judge(ctx, key, o); err != nil {
+	if err := s.conditions(o); err != nil {
+		return adapters.Info{}, err
+	}
+	if err := s.storable(ctx, *name); err != nil {
 		return adapters.Info{}, err
 	}
 	if size < 0 {
@@ -52,20 +53,26 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 }
 
 func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, size int64, o adapters.PutOptions) (adapters.Info, error) {
-	known := o.CRC64 != nil
-	b := newBody(r, size, o.CRC64, s.wantMD5(kindPut, known))
+	b, framed, err := s.send(ctx, kindPut, r, size, o.CRC64, true)
+	if err != nil {
+		return adapters.Info{}, err
+	}
 	in := &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: name, ContentLength: &size,
 		ContentType: set(o.Headers.ContentType), ContentEncoding: set(o.Headers.ContentEncoding), ContentLanguage: set(o.Headers.ContentLanguage),
 		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
 		Metadata: encodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
 	}
+	how := unsigned
+	if framed {
+		how = b.chunked(&in.ContentLength)
+	}
 	if size > 0 {
 		in.Body = b
 	} else if err := b.empty(); err != nil {
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
 	}
-	if known {
+	if o.CRC64 != nil {
 		in.ChecksumCRC64NVME = formatCRC(*o.CRC64)
 	}
 	if o.IfNoneMatch {
@@ -74,7 +81,7 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 	if o.IfMatch != "" {
 		in.IfMatch = quote(o.IfMatch)
 	}
-	out, err := s.client.PutObject(ctx, in, unsigned, expires(o.Headers.Expires))
+	out, err := s.client.PutObject(ctx, in, how, expires(o.Headers.Expires))
 	if failed := b.detach(); failed != nil {
 		return adapters.Info{}, fmt.Errorf("put object: read body: %w", failed)
 	}
@@ -88,7 +95,7 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 	info := adapters.Info{Key: key, Size: size, ETag: parseETag(out.ETag), StorageClass: o.StorageClass, Headers: o.Headers, Metadata: o.Metadata}
 	info.CRC64 = parseCRC(out.ChecksumCRC64NVME, out.ChecksumType)
 	info.MD5 = etagMD5(info.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm)
-	info.Verified, info.Proof, err = s.prove(kindPut, known, b, info.CRC64, info.MD5)
+	info.Verified, info.Proof, err = s.prove(kindPut, o.CRC64 != nil || framed, b, info.CRC64, info.MD5)
 	if err != nil {
 		s.retract(ctx, name, info.ETag)
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
@@ -99,9 +106,16 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 	return info, nil
 }
 
-// wantMD5 says whether MD5 is needed for proof, judging by the store's latest answer of the kind.
-func (s *Store) wantMD5(kind int, crcKnown bool) bool {
-	return !s.habits.answersCRC[kind][index(crcKnown)].Load()
+// send prepares a body, and says whether it is to be framed with a trailer. withCRC says whether a CRC64 may go along at all. MD5 is computed only
+// while the store's latest answer of the kind had no CRC64.
+func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, crc64 *uint64, withCRC bool) (b *body, framed bool, err error) {
+	if crc64 == nil && withCRC && size > 0 {
+		if framed, err = s.holds(ctx, trailers); err != nil {
+			return nil, false, err
+		}
+	}
+	sent := framed || crc64 != nil && withCRC
+	return newBody(ctx, r, size, crc64, !s.habits.answersCRC[kind][index(sent)].Load()), framed, nil
 }
 
 // prove compares what the store answered with what was sent, and remembers what it answers. DataLoss when they differ.
@@ -139,23 +153,13 @@ func (s *Store) retract(ctx context.Context, name *string, etag string) {
 	_ = s.delete(ctx, name, etag) // what is left over is reported as DataLoss all the same
 }
 
-// judge refuses early what a condition forbids, for stores that may ignore the headers. Where they are atomic nothing is asked.
-func (s *Store) judge(ctx context.Context, key string, o adapters.PutOptions) error {
-	if o.IfNoneMatch && o.IfMatch != "" {
-		return errs.Newf(errs.InvalidArgument, "IfMatch and IfNoneMatch exclude one another")
-	}
-	if s.caps.ConditionalPut || (!o.IfNoneMatch && o.IfMatch == "") {
-		return nil
-	}
-	info, err := s.Head(ctx, key)
-	absent := errs.Is(err, errs.NotFound)
+// conditions refuses conditions that the store is not known to enforce.
+func (s *Store) conditions(o adapters.PutOptions) error {
 	switch {
-	case err != nil && !absent:
-		return err
-	case o.IfNoneMatch && !absent:
-		return errs.Newf(errs.AlreadyExists, "an object is there already").Because("PreconditionFailed")
-	case o.IfMatch != "" && (absent || info.ETag != o.IfMatch):
-		return errs.Newf(errs.FailedPrecondition, "the object has another ETag").Because("PreconditionFailed")
+	case o.IfNoneMatch && o.IfMatch != "":
+		return errs.Newf(errs.InvalidArgument, "IfMatch and IfNoneMatch exclude one another")
+	case !s.caps.ConditionalPut && (o.IfNoneMatch || o.IfMatch != ""):
+		return errs.Newf(errs.Unimplemented, "the store is not known to enforce conditions on writes")
 	}
 	return nil
 }
@@ -167,58 +171,4 @@ func expires(v string) func(*s3.Options) {
 			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("Expires", v))
 		}
 	}
-}
-
-// Delete implements adapters.Store.
-func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
-	name, err := s.native(key)
-	if err != nil {
-		return err
-	}
-	if err := s.writable(); err != nil {
-		return err
-	}
-	if ifMatch != "" && !s.caps.ConditionalDelete {
-		info, err := s.Head(ctx, key)
-		switch {
-		case errs.Is(err, errs.NotFound):
-			return nil
-		case err != nil:
-			return fmt.Errorf("delete object: %w", err)
-		case info.ETag != ifMatch:
-			return errs.Newf(errs.FailedPrecondition, "the object has another ETag").Because("PreconditionFailed")
-		}
-	}
-	return s.delete(ctx, name, ifMatch)
-}
-
-// delete sends the condition along wherever the store does not refuse it.
-func (s *Store) delete(ctx context.Context, name *string, ifMatch string) error {
-	in := &s3.DeleteObjectInput{Bucket: &s.bucket, Key: name}
-	if ifMatch != "" && !s.habits.noDeleteCondition.Load() {
-		in.IfMatch = quote(ifMatch)
-	}
-	_, err := s.client.DeleteObject(ctx, in)
-	if err == nil {
-		return nil
-	}
-	err = fail(ctx, "delete object", err)
-	switch {
-	case errs.Is(err, errs.NotFound):
-		return nil
-	case in.IfMatch != nil && errs.Is(err, errs.Unimplemented) && !s.caps.ConditionalDelete:
-		s.habits.noDeleteCondition.Store(true)
-		return s.delete(ctx, name, ifMatch)
-	case isPrecondition(err):
-		if _, headErr := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: name}); headErr != nil && isStatus(headErr, http.StatusNotFound) {
-			return nil // absent: AWS may call that a failed condition
-		}
-		return condition(err, false)
-	}
-	return err
-}
-
-func isStatus(err error, status int) bool {
-	re, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	return ok && re.HTTPStatusCode() == status
 }

@@ -49,6 +49,32 @@ func (s *Store) putUnknown(ctx context.Context, key string, name *string, r io.R
 	return s.put(ctx, key, name, bytes.NewReader(b.bytes()), int64(b.n), o)
 }
 
+// putPartUnknown stores a part of unknown size; it must fit the spool.
+func (s *Store) putPartUnknown(ctx context.Context, key, uploadID string, n int, r io.Reader, want *uint64) (adapters.Part, error) {
+	b := &spool{store: s}
+	defer b.release()
+	for size := spoolPart; ; size *= 2 {
+		if size > spoolMemory {
+			return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of unknown size has more than %d bytes", spoolMemory).Because("EntityTooLarge")
+		}
+		if err := b.grow(ctx, size); err != nil {
+			return adapters.Part{}, err
+		}
+		more, err := b.fill(r)
+		if err != nil {
+			return adapters.Part{}, fmt.Errorf("put part: read body: %w", err)
+		}
+		if !more {
+			break
+		}
+	}
+	crc := crc64nvme.Checksum(b.bytes())
+	if want != nil && *want != crc {
+		return adapters.Part{}, errs.Newf(errs.DataLoss, "the body does not have the CRC-64/NVME that was announced")
+	}
+	return s.PutPart(ctx, key, uploadID, n, bytes.NewReader(b.bytes()), int64(b.n), &crc)
+}
+
 // putParts uploads what is in the full buffer, and the rest of r, as parts.
 func (s *Store) putParts(ctx context.Context, key string, r io.Reader, b *spool, o adapters.PutOptions) (info adapters.Info, err error) {
 	upload, err := s.CreateUpload(ctx, key, o)

@@ -1,7 +1,8 @@
 // Package awss3 is the adapter for AWS S3 and every endpoint that speaks its protocol (type "aws-s3"), on aws-sdk-go-v2.
 //
 // What is peculiar to it:
-//   - Bodies are sent with an unsigned payload, so that a stream that cannot seek is never buffered, also over plain HTTP.
+//   - Bodies are sent with an unsigned payload, so that a stream that cannot seek is never buffered, also over plain HTTP. One whose
+//     CRC-64/NVME is not known beforehand is sent aws-chunked with the checksum as its trailer, where the store understands that.
 //   - Proof of what was stored comes from CRC-64/NVME where the store computes it (it answers x-amz-checksum-crc64nvme), else from
 //     an ETag that is the MD5 of the bytes. MD5 is computed only while a store has not shown that it answers CRC-64/NVME. A store
 //     that does neither leaves Info.Verified false: the caller reads back.
@@ -13,18 +14,12 @@ package awss3
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/http"
-	"net/url"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"golang.org/x/sync/semaphore"
@@ -56,9 +51,11 @@ type Store struct {
 	bucket    string
 	prefix    string
 	readOnly  bool
+	isAWS     bool
 	caps      adapters.Capabilities
 	spool     *semaphore.Weighted
 	habits    habits
+	trials    trials
 }
 
 var _ adapters.Store = (*Store)(nil)
@@ -75,10 +72,7 @@ type habits struct {
 	noDeleteCondition atomic.Bool
 }
 
-// Open makes a Store without asking it anything. InvalidArgument names the field that is wrong.
-//
-// Options: pathStyle (true or false; default true with an endpoint, false without), readOnly (every write is PermissionDenied),
-// conditionalWrites (true or false: whether IfNoneMatch and IfMatch are atomic in this store; default true without an endpoint).
+// Open makes a Store of a valid Config without asking the store anything.
 func Open(c adapters.Config) (*Store, error) {
 	o, err := parse(c)
 	if err != nil {
@@ -112,8 +106,8 @@ func Open(c adapters.Config) (*Store, error) {
 	if o.endpoint != "" {
 		opts.BaseEndpoint = &o.endpoint
 	}
-	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, spool: semaphore.NewWeighted(spoolMemory)}
-	s.caps = capabilities(o.endpoint == "", o.conditional, len(c.Prefix))
+	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, isAWS: o.endpoint == "", spool: semaphore.NewWeighted(spoolMemory)}
+	s.caps = capabilities(o, len(c.Prefix))
 	return s, nil
 }
 
@@ -126,82 +120,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-func capabilities(isAWS, conditional bool, prefixBytes int) adapters.Capabilities {
-	c := adapters.Capabilities{
-		MaxObjectSize: maxObjectSize, MaxPutSize: maxPutSize,
-		Multipart: true, MinPartSize: minPartSize, MaxPartSize: maxPartSize, MaxParts: maxParts,
-		MaxKeyBytes:    maxKeyBytes - prefixBytes,
-		ConditionalPut: conditional,
-		// On DELETE too since 2024 in AWS, but compatible stores that have atomic conditions on PUT (versitygw) check and delete in two steps.
-		ConditionalDelete: isAWS && conditional,
-		StoresChecksum:    isAWS,
-	}
-	if isAWS {
-		c.StorageClasses = []string{"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE", "REDUCED_REDUNDANCY"}
-	}
-	return c
-}
-
-// parsed is a checked Config.
-type parsed struct {
-	region, endpoint                 string
-	pathStyle, readOnly, conditional bool
-}
-
-func parse(c adapters.Config) (parsed, error) {
-	o := parsed{region: c.Region, endpoint: strings.TrimSuffix(c.Endpoint, "/")}
-	bad := func(field, format string, args ...any) error {
-		return errs.Newf(errs.InvalidArgument, "%s: %s", field, fmt.Sprintf(format, args...)).Because(field)
-	}
-	if o.region == "" {
-		o.region = "us-east-1"
-	}
-	if o.endpoint != "" {
-		u, err := url.Parse(o.endpoint)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return o, bad("endpoint", "must be a URL such as https://s3.example.com")
-		}
-		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return o, bad("endpoint", "must hold neither credentials nor a query")
-		}
-	}
-	switch {
-	case c.BucketName == "" || strings.ContainsAny(c.BucketName, "/?#\\ \x00"):
-		return o, bad("bucketName", "must be the name of a bucket")
-	case c.Access == "":
-		return o, bad("access", "the access key is missing")
-	case c.Security == "":
-		return o, bad("security", "the secret key is missing")
-	case !utf8.ValidString(c.Prefix) || strings.ContainsRune(c.Prefix, 0) || len(c.Prefix) > 512:
-		return o, bad("prefix", "must be UTF-8 of at most 512 bytes")
-	}
-	o.pathStyle, o.conditional = o.endpoint != "", o.endpoint == ""
-	for _, f := range []struct {
-		name string
-		to   *bool
-	}{{"pathStyle", &o.pathStyle}, {"readOnly", &o.readOnly}, {"conditionalWrites", &o.conditional}} {
-		text, ok := c.Options[f.name]
-		if !ok || text == "" || (text == "auto" && f.name == "conditionalWrites") {
-			continue
-		}
-		v, err := strconv.ParseBool(text)
-		if err != nil {
-			return o, bad("options."+f.name, "must be true or false")
-		}
-		*f.to = v
-	}
-	return o, nil
-}
-
 // native checks a key and joins the prefix in front.
 func (s *Store) native(key string) (*string, error) {
-	switch {
-	case key == "":
-		return nil, errs.Newf(errs.InvalidArgument, "the key is empty")
-	case len(key) > s.caps.MaxKeyBytes:
-		return nil, errs.Newf(errs.InvalidArgument, "the key has %d bytes, more than %d", len(key), s.caps.MaxKeyBytes).Because("KeyTooLongError")
-	case !utf8.ValidString(key) || strings.ContainsRune(key, 0):
-		return nil, errs.Newf(errs.InvalidArgument, "the key is not UTF-8 without NUL")
+	if err := adapters.CheckKey(key, s.caps.MaxKeyBytes); err != nil {
+		return nil, err
 	}
 	key = s.prefix + key
 	return &key, nil
@@ -219,11 +141,6 @@ func (s *Store) writable() error {
 type roundTrip struct{ t *http.Transport }
 
 func (r roundTrip) Do(req *http.Request) (*http.Response, error) { return r.t.RoundTrip(req) }
-
-// unsigned makes a call send its body without hashing it first.
-func unsigned(o *s3.Options) {
-	o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
-}
 
 // cleanup limits what is done after a failure, when the caller's context may be over already.
 func cleanup(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -48,7 +48,7 @@ func TestProofs(t *testing.T) {
 		proof string
 	}{
 		{"known", 100, true, true, proofCheckedCRC},
-		{"unknown", 100, false, true, proofStoreCRC},
+		{"unknown", 100, false, true, proofCheckedCRC},
 		{"empty", 0, true, true, proofCheckedCRC},
 		{"streamed", 300 << 10, true, true, proofCheckedCRC},
 		{"no size, small", 100, false, false, proofCheckedCRC},
