@@ -6,12 +6,14 @@ package all
 
 import (
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/awss3"
 	"github.com/opensds/gelato/adapters/posix"
 )
 
 // Registry returns the types of stores by name.
 func Registry() adapters.Registry {
 	return adapters.Registry{
+		awss3.Type: awss3.Descriptor(),
 		posix.Type: posix.Descriptor(),
 	}
 }
