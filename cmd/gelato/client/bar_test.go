@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"strings"
 	"testing"
 )
@@ -31,5 +32,13 @@ func TestText(t *testing.T) {
 		if got := countText(n); got != want {
 			t.Errorf("countText(%d) = %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestMessage(t *testing.T) {
+	t.Parallel()
+	err := errors.Join(errors.New("first\x1b[0m"), errors.New("second"))
+	if got, want := Message(err), "first [0m; second"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -1,7 +1,7 @@
 // Package client is the command line of Gelato that speaks REST: backends, buckets, policies, plans, jobs and keys. Only cmd/gelato
 // imports it.
 //
-// A command prints to its cobra output and returns an error whose text is the one line for people; main prints that to stderr and exits 1. With -o json
+// A command prints to its cobra output and returns an error; main prints its Message to stderr and exits 1. With -o json
 // it prints what REST answers (a listing as one array, reports as JSON lines).
 package client
 
@@ -32,6 +32,11 @@ func Commands() []*cobra.Command {
 		c.PersistentFlags().StringVar(&s.secretKey, "secret-key", "", "secret key (GELATO_SECRET_KEY, which ps does not show)")
 	}
 	return commands
+}
+
+// Message is what main prints of an error: its text on one line.
+func Message(err error) string {
+	return oneLine(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; "))
 }
 
 // settings are the flags that all commands share.
