@@ -10,6 +10,7 @@ package catalog
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/opensds/gelato/adapters"
@@ -37,7 +38,8 @@ type Location struct {
 // Object is what the head document says of the current version. The zero Object is no object.
 type Object struct {
 	Key          string
-	Rev          docstore.Rev
+	Rev          docstore.Rev // of the last change: a relocation changes it as well
+	Version      docstore.Rev // of the change that brought these bytes: two readings with the same Version have the same content. Set by Commit
 	Location     Location
 	Size         int64
 	ETag         string // as S3 shows it, without quotes
@@ -49,6 +51,8 @@ type Object struct {
 	Headers      adapters.ContentHeaders
 	Metadata     map[string]string
 	PartCount    int // of a multipart object, else 0; its parts are in its part table
+
+	table string // names the part table; set by the catalog only
 }
 
 // ObjectPart is one row of the part table of a multipart object.
@@ -67,6 +71,10 @@ type Write struct {
 	Key      string
 	Location Location      // where to upload
 	TTL      time.Duration // commit or renew within it, counted from before Begin
+
+	mu    sync.Mutex    // Renew, Commit and Abandon take turns
+	ch    *change       // its note and base are read once ready is closed
+	ready chan struct{} // closed when the note is stored, or could not be
 }
 
 // Condition guards a commit or a delete. The zero Condition allows any state. ErrPrecondition (FailedPrecondition, reason
@@ -74,7 +82,7 @@ type Write struct {
 type Condition struct {
 	IfAbsent bool         // If-None-Match: *
 	IfETag   string       // If-Match, without quotes
-	IfRev    docstore.Rev // for movers
+	IfRev    docstore.Rev // for movers: the Rev or the Version of the object
 }
 
 // Listing asks for one page. Keys and common prefixes together count against Limit.

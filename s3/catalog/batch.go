@@ -1,0 +1,357 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// The functions of this file are the protocol for writers outside of this process: a write is named by the id of its note, from
+// which everything else is read again. All take many items, each with its own outcome.
+
+// fanOut bounds what one batch does at once where the document store has no batches.
+const fanOut = 16
+
+// Intent asks for one write.
+type Intent struct {
+	Bucket    Bucket
+	Key       string
+	BackendID string // empty: by the bucket's placement
+	Size      int64
+	Multipart bool // the writer may use a native multipart upload
+}
+
+// Grant is what a writer gets for an Intent.
+type Grant struct {
+	WriteID  string
+	Location Location
+	TTL      time.Duration // commit or renew within it, counted from before BeginMany
+	Err      error
+}
+
+// waves splits changes so that none holds a key twice: batches may not touch a document twice.
+func waves(all []*change) [][]*change {
+	var list [][]*change
+	count := map[string]int{}
+	for _, ch := range all {
+		k := headKey(ch.bucket.ID, ch.key)
+		if count[k] == len(list) {
+			list = append(list, nil)
+		}
+		list[count[k]] = append(list[count[k]], ch)
+		count[k]++
+	}
+	return list
+}
+
+// BeginMany draws writes. Their notes are stored when it returns.
+func (c *Catalog) BeginMany(ctx context.Context, intents []Intent) []Grant {
+	until := time.Now().Add(c.opt.TTL)
+	all := make([]*change, len(intents))
+	for i, in := range intents {
+		loc, err := c.place(ctx, in.Bucket, in.Key, in.BackendID)
+		all[i] = c.newPut(in.Bucket, in.Key, loc, in.Size, until)
+		all[i].note.multi = in.Multipart
+		all[i].err = err
+	}
+	for _, wave := range waves(all) {
+		wave = pending(wave)
+		c.prepare(ctx, wave)
+		c.anchor(ctx, wave)
+	}
+	grants := make([]Grant, len(all))
+	for i, ch := range all {
+		grants[i] = Grant{WriteID: ch.note.id(), Location: ch.note.new.location, TTL: c.opt.TTL, Err: ch.err}
+	}
+	return grants
+}
+
+// load reads the notes of writes back into changes.
+func (c *Catalog) load(ctx context.Context, writeIDs []string) []*change {
+	all := make([]*change, len(writeIDs))
+	seen := map[string]bool{}
+	var keys []string
+	var who []*change
+	for i, id := range writeIDs {
+		all[i] = &change{}
+		if _, _, ok := cutNoteKey(id); !ok || seen[id] {
+			all[i].err = errs.Newf(errs.InvalidArgument, "%q names no write of its own", id)
+			continue
+		}
+		seen[id] = true
+		keys, who = append(keys, id), append(who, all[i])
+	}
+	docs, err := c.getMany(ctx, collJournal, keys)
+	for i, ch := range who {
+		var n note
+		switch {
+		case err != nil:
+			ch.err = err
+		case docs[i].Rev == "":
+			ch.err = errFenced()
+		default:
+			n, ch.err = decodeNote(docs[i])
+		}
+		if ch.err == nil && (n.closed || n.upload != "" || n.adopt || !n.new.live) {
+			ch.err = errFenced()
+		}
+		*ch = change{bucket: Bucket{ID: n.bucketID, Name: n.bucket}, key: n.key, note: n, noted: true, until: n.deadline,
+			base: head{rev: n.base, note: n.baseNote}, err: ch.err}
+	}
+	return all
+}
+
+// RenewMany prolongs writes.
+func (c *Catalog) RenewMany(ctx context.Context, writeIDs []string) (ttl time.Duration, outcomes []error) {
+	all := c.load(ctx, writeIDs)
+	c.renew(ctx, pending(all))
+	return c.opt.TTL, outcomesOf(all)
+}
+
+func outcomesOf(all []*change) []error {
+	list := make([]error, len(all))
+	for i, ch := range all {
+		list[i] = ch.err
+	}
+	return list
+}
+
+// Put is a CommitItem that makes or overwrites an object.
+type Put struct {
+	Object    Object // Rev and Location are ignored; Modified is the commit's unless set
+	Parts     []ObjectPart
+	Condition Condition
+}
+
+// Relocate is a CommitItem that moves the pointer of an object whose bytes are the same.
+type Relocate struct {
+	From          Location // what was copied; where the object is anywhere else by now, the outcome is FailedPrecondition with reason SourceChanged
+	CRC64         uint64   // of the bytes that were copied; DataLoss when the object has another one
+	StorageClass  string
+	ReleaseSource bool // an adopted original is deleted too
+}
+
+// CommitItem is one commit; Put or Relocate is set. Location is as granted, with NativeETag.
+type CommitItem struct {
+	WriteID  string
+	Location Location
+	Put      *Put
+	Relocate *Relocate
+}
+
+// CommitResult is the outcome of one CommitItem. Committed twice, a write answers the same.
+type CommitResult struct {
+	Rev docstore.Rev
+	Err error
+}
+
+// CommitMany carries writes to their end.
+func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitResult {
+	ids := make([]string, len(items))
+	for i, it := range items {
+		ids[i] = it.WriteID
+	}
+	all := c.load(ctx, ids)
+	parts := map[*change][]ObjectPart{}
+	for i, ch := range all {
+		if ch.err != nil {
+			continue
+		}
+		it := items[i]
+		have := ch.note.new.location
+		switch {
+		case it.Location.BackendID != have.BackendID || it.Location.NativeKey != have.NativeKey:
+			ch.err = errs.Newf(errs.InvalidArgument, "the write was granted another location")
+		case it.Put != nil:
+			o := it.Put.Object
+			o.Location = it.Location
+			c.put(ch, o, it.Put.Parts, it.Put.Condition)
+			parts[ch] = it.Put.Parts
+			ch.maybe = true // an earlier call may have got as far as the head
+		case it.Relocate != nil:
+			c.relocate(ch, it.Location.NativeETag, *it.Relocate)
+		default:
+			ch.err = errs.Newf(errs.InvalidArgument, "a commit has nothing to commit")
+		}
+	}
+	for _, wave := range waves(all) {
+		wave = pending(wave)
+		c.refresh(ctx, wave)
+		c.amend(ctx, wave)
+		c.writeTables(ctx, wave, func(ch *change) []ObjectPart { return parts[ch] })
+		c.commit(ctx, wave)
+	}
+	results := make([]CommitResult, len(all))
+	for i, ch := range all {
+		results[i].Err = ch.err
+		if ch.err == nil {
+			results[i].Rev = ch.done.note
+		}
+	}
+	return results
+}
+
+func (c *Catalog) relocate(ch *change, nativeETag string, r Relocate) {
+	to := ch.note.new.location
+	to.NativeETag = nativeETag
+	ch.shape = func(n *note, base head) {
+		n.new.size, n.new.table = base.object.Size, base.table
+		n.moves = base.live && base.object.Location.BlobID == ""
+		n.release = n.moves && r.ReleaseSource
+	}
+	ch.make = func(base head) (head, error) {
+		at := base.object.Location
+		if !base.live || at.BackendID != r.From.BackendID || at.NativeKey != r.From.NativeKey || r.From.NativeETag != "" && at.NativeETag != r.From.NativeETag {
+			return head{}, errs.Newf(errs.FailedPrecondition, "the object is not where it was copied from any more").Because("SourceChanged")
+		}
+		h := base
+		if known := h.object.CRC64; known != nil && *known != r.CRC64 {
+			return head{}, errs.Newf(errs.DataLoss, "the bytes that were copied are not those of the object").Because("ChecksumMismatch")
+		}
+		if sum := h.object.Checksums[string(checksum.CRC64NVME)]; sum != nil && !bytes.Equal(sum, checksum.Bytes64(r.CRC64)) {
+			return head{}, errs.Newf(errs.DataLoss, "the bytes that were copied are not those of the object").Because("ChecksumMismatch")
+		}
+		crc := r.CRC64
+		h.object.CRC64, h.object.Location, h.upload = &crc, to, ""
+		if r.StorageClass != "" {
+			h.object.StorageClass = r.StorageClass
+		}
+		return h, nil
+	}
+}
+
+// AbandonMany gives writes up. What it cannot do the journal's reader does when their time is over.
+func (c *Catalog) AbandonMany(ctx context.Context, writeIDs []string) {
+	var group errgroup.Group
+	group.SetLimit(fanOut)
+	for _, id := range writeIDs {
+		shard, rev, ok := cutNoteKey(id)
+		if !ok {
+			continue
+		}
+		group.Go(func() error {
+			c.abandon(ctx, &change{note: note{shard: shard, rev: rev}})
+			return nil
+		})
+	}
+	_ = group.Wait()
+}
+
+// GetMany returns the objects of keys in their order; errs holds NotFound with reason NoSuchKey where there is none.
+func (c *Catalog) GetMany(ctx context.Context, b Bucket, keys []string) (objects []Object, outcomes []error, err error) {
+	docKeys := make([]string, len(keys))
+	for i, k := range keys {
+		docKeys[i] = headKey(b.ID, k)
+	}
+	docs, err := c.getMany(ctx, collObjects, docKeys)
+	if err != nil {
+		return nil, nil, err
+	}
+	objects, outcomes = make([]Object, len(keys)), make([]error, len(keys))
+	for i, d := range docs {
+		h, err := decodeHead(d)
+		if err == nil && !h.live {
+			err = noSuchKey()
+		}
+		objects[i], outcomes[i] = h.object, err
+	}
+	return objects, outcomes, nil
+}
+
+// DeleteItem names an object to delete.
+type DeleteItem struct {
+	Key   string
+	IfRev docstore.Rev // its Rev or Version; empty: any
+}
+
+// DeleteMany deletes objects. To delete what is absent is no error.
+func (c *Catalog) DeleteMany(ctx context.Context, b Bucket, items []DeleteItem) []error {
+	all := make([]*change, len(items))
+	for i, it := range items {
+		all[i] = c.newDelete(b, it.Key, Condition{IfRev: it.IfRev})
+	}
+	for _, wave := range waves(all) {
+		c.deleteAll(ctx, wave)
+	}
+	outcomes := outcomesOf(all)
+	for i, err := range outcomes {
+		if err == errAbsent {
+			outcomes[i] = nil
+		}
+	}
+	return outcomes
+}
+
+// BackendInUse says whether the catalog still refers to a backend, and how, in public words.
+func (c *Catalog) BackendInUse(ctx context.Context, backendID string) (inUse bool, why string, err error) {
+	found := func(text string) (bool, string, error) { return true, text, nil }
+	looks := []struct {
+		collection string
+		look       func(d docstore.Doc) (string, error)
+	}{
+		{collBuckets, func(d docstore.Doc) (string, error) {
+			b, err := decodeBucket(d)
+			if err == nil && b.BackendID == backendID {
+				return fmt.Sprintf("it is the placement of bucket %s", b.Name), nil
+			}
+			return "", err
+		}},
+		{collUsage, func(d docstore.Doc) (string, error) {
+			l, err := decodeLedger(d)
+			if err == nil && len(d.Key) > 3 && l.sums[backendID].Objects > 0 {
+				return "a bucket has objects on it", nil
+			}
+			return "", err
+		}},
+		{collUploads, func(d docstore.Doc) (string, error) {
+			u, err := decodeUpload(d)
+			if err == nil && u.Location.BackendID == backendID && u.state != upDone {
+				return fmt.Sprintf("bucket %s has uploads on it", u.Bucket.Name), nil
+			}
+			return "", err
+		}},
+		{collJournal, func(d docstore.Doc) (string, error) {
+			n, err := decodeNote(d)
+			if err == nil && (n.new.location.BackendID == backendID || n.old.location.BackendID == backendID) {
+				return fmt.Sprintf("changes of bucket %s on it are not settled yet", n.bucket), nil
+			}
+			return "", err
+		}},
+		{collGarbage, func(d docstore.Doc) (string, error) {
+			g, err := decodeGarbage(d)
+			if err == nil && g.location.BackendID == backendID {
+				return "deleted objects on it are not collected yet", nil
+			}
+			return "", err
+		}},
+	}
+	for _, l := range looks {
+		for from := ""; ; {
+			docs, err := c.docs.List(ctx, l.collection, docstore.Range{From: from, Limit: 1000})
+			if err != nil {
+				return false, "", fmt.Errorf("look through %s: %w", l.collection, err)
+			}
+			for _, d := range docs {
+				why, err := l.look(d)
+				if err != nil {
+					return false, "", err
+				}
+				if why != "" {
+					return found(why)
+				}
+			}
+			if len(docs) < 1000 {
+				break
+			}
+			from = docstore.After(docs[len(docs)-1].Key)
+		}
+	}
+	return false, "", nil
+}

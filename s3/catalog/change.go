@@ -1,0 +1,372 @@
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// change is one attempt to change one key, from its note to its compare-and-set. The functions here take many at
+// once, so that a batch costs few round trips; each change has its own outcome in err.
+type change struct {
+	bucket Bucket
+	key    string
+	// make says what the change makes of a head. It is pure, and its errors are final answers once the head was read after the commit began.
+	make  func(base head) (head, error)
+	shape func(n *note, base head) // writes into the note what it must say of the new side; may be nil
+	note  note
+	base  head      // the head that note.base names
+	until time.Time // with its monotonic reading; the zero Time: no limit
+	fresh bool      // base was read since the commit began
+	maybe bool      // a compare-and-set had an unknown outcome
+	noted bool      // the note is known to be stored
+	err   error
+	tried *head // what the last compare-and-set would have put there
+	done  *head // what was committed
+}
+
+// rounds bounds how often one commit starts again because others changed the key meanwhile.
+const rounds = 200
+
+func pending(all []*change) []*change {
+	var list []*change
+	for _, ch := range all {
+		if ch.err == nil && ch.done == nil {
+			list = append(list, ch)
+		}
+	}
+	return list
+}
+
+func failAll(all []*change, err error) {
+	for _, ch := range all {
+		ch.err = err
+	}
+}
+
+// prepare reads the heads that the changes start from.
+func (c *Catalog) prepare(ctx context.Context, all []*change) {
+	heads, err := c.heads(ctx, all)
+	if err != nil {
+		failAll(all, err)
+		return
+	}
+	for i, ch := range all {
+		ch.base = heads[i]
+	}
+}
+
+func (c *Catalog) heads(ctx context.Context, all []*change) ([]head, error) {
+	keys := make([]string, len(all))
+	for i, ch := range all {
+		keys[i] = headKey(ch.bucket.ID, ch.key)
+	}
+	docs, err := c.getMany(ctx, collObjects, keys)
+	if err != nil {
+		return nil, err
+	}
+	heads := make([]head, len(all))
+	for i, d := range docs {
+		if heads[i], err = decodeHead(d); err != nil {
+			return nil, err
+		}
+	}
+	return heads, nil
+}
+
+// anchor stores the notes of changes whose base is set. Where the key has no head, it lays down a tombstone, so that the commit can
+// be a Replace, and then reads its note again: had the journal's reader closed it before, it would not have seen the tombstone and could not have fenced it.
+func (c *Catalog) anchor(ctx context.Context, all []*change) {
+	list := pending(all)
+	var bare []*change // those that need a tombstone
+	ops := make([]docstore.Op, 0, len(list))
+	for _, ch := range list {
+		n := &ch.note
+		if ch.base.rev == "" {
+			ch.base = head{rev: newRev("")}
+			bare = append(bare, ch)
+		}
+		n.rev = newRev(ch.base.rev)
+		n.docRev = n.rev
+		n.base, n.baseNote = ch.base.rev, ch.base.note
+		n.old = ch.base.side()
+		if ch.shape != nil {
+			ch.shape(n, ch.base)
+		}
+		body, err := n.encode()
+		if err != nil {
+			ch.err = err
+		}
+		ops = append(ops, insertOp(collJournal, docstore.Doc{Key: n.id(), Rev: n.docRev, Body: body}))
+	}
+	if c.opt.fault.skipNote {
+		ops = nil
+	}
+	for i, err := range c.apply(ctx, ops) {
+		if err != nil && list[i].err == nil {
+			list[i].err = errs.New(errs.Unavailable, "the change could not be noted", err)
+		}
+		list[i].noted = list[i].err == nil
+	}
+	c.layDown(ctx, pending(bare))
+}
+
+func (c *Catalog) layDown(ctx context.Context, bare []*change) {
+	ops := make([]docstore.Op, 0, len(bare))
+	ids := make([]string, 0, len(bare))
+	for _, ch := range bare {
+		doc, err := ch.base.doc(headKey(ch.bucket.ID, ch.key))
+		if err != nil {
+			ch.err = err
+		}
+		ops = append(ops, insertOp(collObjects, doc))
+		ids = append(ids, ch.note.id())
+	}
+	if len(bare) == 0 {
+		return
+	}
+	for i, err := range c.apply(ctx, ops) {
+		// AlreadyExists: another writer was first, and the commit will start from what is there then.
+		if err != nil && !errs.Is(err, errs.AlreadyExists) && bare[i].err == nil {
+			bare[i].err = errs.New(errs.Unavailable, "the change could not be begun", err)
+		}
+	}
+	if c.opt.fault.skipRecheck {
+		return
+	}
+	docs, err := c.getMany(ctx, collJournal, ids)
+	for i, ch := range bare {
+		switch {
+		case ch.err != nil:
+		case err != nil:
+			ch.err = err
+		case !isOpen(docs[i]):
+			ch.err = errFenced()
+			c.pickUp(ctx, ch)
+		}
+	}
+}
+
+// isOpen reports whether a note document is there and not closed.
+func isOpen(d docstore.Doc) bool {
+	if d.Rev == "" {
+		return false
+	}
+	n, err := decodeNote(d)
+	return err == nil && !n.closed
+}
+
+// pickUp removes the tombstone that a change laid down in vain. Others who build on it start again.
+func (c *Catalog) pickUp(ctx context.Context, ch *change) {
+	_ = c.docs.Delete(ctx, collObjects, headKey(ch.bucket.ID, ch.key), ch.base.rev)
+}
+
+func errFenced() error {
+	return errs.Newf(errs.Unavailable, "the write took too long and was given up").Because("WriteExpired")
+}
+
+// amend brings stored notes up to date with what became known of their changes since they were stored: a size, a part table.
+func (c *Catalog) amend(ctx context.Context, all []*change) {
+	var ops []docstore.Op
+	var who []*change
+	for _, ch := range pending(all) {
+		n := ch.note
+		if ch.shape(&n, ch.base); n == ch.note {
+			continue
+		}
+		old := n.docRev
+		n.docRev = newRev(old)
+		body, err := n.encode()
+		if ch.err = err; err != nil {
+			continue
+		}
+		ch.note = n
+		ops, who = append(ops, replaceOp(collJournal, docstore.Doc{Key: n.id(), Rev: n.docRev, Body: body}, old)), append(who, ch)
+	}
+	for i, err := range c.apply(ctx, ops) {
+		if err != nil {
+			who[i].err = errFenced()
+		}
+	}
+}
+
+// commit carries changes with stored notes to their end: each gets done or err.
+func (c *Catalog) commit(ctx context.Context, all []*change) {
+	list := pending(all)
+	for range rounds {
+		if len(list) == 0 {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			failAll(list, err)
+			break
+		}
+		c.refresh(ctx, c.replace(ctx, list))
+		list = pending(list)
+	}
+	failAll(pending(list), errs.Newf(errs.Unavailable, "too many others change this key"))
+	c.checkBuckets(ctx, all)
+}
+
+// replace tries the compare-and-set of each change and returns those whose head must be read again.
+func (c *Catalog) replace(ctx context.Context, list []*change) (stale []*change) {
+	tried := make([]*change, 0, len(list))
+	ops := make([]docstore.Op, 0, len(list))
+	for _, ch := range list {
+		if !ch.until.IsZero() && time.Now().After(ch.until) {
+			ch.err = errFenced()
+			continue
+		}
+		h, err := ch.make(ch.base)
+		if err == nil {
+			err = c.finishBefore(ctx, ch)
+		} else if !ch.fresh {
+			stale = append(stale, ch)
+			continue
+		}
+		var doc docstore.Doc
+		if err == nil {
+			h.rev, h.note, h.object.Rev = ch.note.rev, ch.note.rev, ch.note.rev
+			if h.live && h.object.Version == "" {
+				h.object.Version = ch.note.rev
+			}
+			doc, err = h.doc(headKey(ch.bucket.ID, ch.key))
+		}
+		if err != nil {
+			ch.err = err
+			continue
+		}
+		ch.tried = &h
+		tried, ops = append(tried, ch), append(ops, replaceOp(collObjects, doc, ch.base.rev))
+	}
+	for i, err := range c.apply(ctx, ops) {
+		ch := tried[i]
+		switch {
+		case err == nil:
+			ch.done = ch.tried
+		case errs.Is(err, errs.FailedPrecondition):
+			stale = append(stale, ch)
+		case unknown(err):
+			ch.maybe = true
+			stale = append(stale, ch)
+		default:
+			ch.err = err
+		}
+	}
+	return stale
+}
+
+// finishBefore makes sure that the upload which made the base is done before its head is replaced: afterwards nobody could
+// tell from the head that it was committed.
+func (c *Catalog) finishBefore(ctx context.Context, ch *change) error {
+	if ch.base.upload == "" || c.opt.fault.skipFinish {
+		return nil
+	}
+	return c.markCommitted(ctx, ch.bucket.ID, ch.key, ch.base)
+}
+
+// refresh reads the heads of changes whose compare-and-set failed, or whose answer must not come from an old head, and prepares another round.
+func (c *Catalog) refresh(ctx context.Context, stale []*change) {
+	if len(stale) == 0 {
+		return
+	}
+	heads, err := c.heads(ctx, stale)
+	if err != nil {
+		failAll(stale, err)
+		return
+	}
+	var moved []*change
+	for i, ch := range stale {
+		h := heads[i]
+		switch {
+		case h.note == ch.note.rev:
+			ch.done = &h
+		case ch.maybe:
+			c.resolve(ctx, ch, h)
+		}
+		if ch.done != nil || ch.err != nil {
+			continue
+		}
+		moves := h.rev != ch.base.rev
+		ch.fresh, ch.base = true, h
+		if !moves {
+			continue
+		}
+		if _, err := ch.make(h); err != nil {
+			ch.err = err
+			continue
+		}
+		moved = append(moved, ch)
+	}
+	c.rebase(ctx, moved)
+}
+
+// resolve finds out whether a change of unknown outcome was committed, now that the head is h.
+func (c *Catalog) resolve(ctx context.Context, ch *change, h head) {
+	if h.rev == ch.base.rev {
+		return // not yet
+	}
+	seen, whole, err := c.chain(ctx, ch.note.shard, h.note, ch.note.rev, nil)
+	switch {
+	case err != nil:
+		ch.err = err
+	case seen[ch.note.rev]:
+		ch.done = ch.tried
+	case !whole:
+		ch.err = errs.Newf(errs.Unavailable, "it is not known whether the change was made").Because("UnknownOutcome")
+	}
+}
+
+// rebase notes changes anew on the heads that are there now, and takes their former notes back. Whose former note was
+// closed meanwhile must stop: the journal's reader may have decided that its blob is garbage.
+func (c *Catalog) rebase(ctx context.Context, moved []*change) {
+	if len(moved) == 0 {
+		return
+	}
+	former := make([]note, len(moved))
+	for i, ch := range moved {
+		former[i] = ch.note
+		ch.maybe = false
+	}
+	c.anchor(ctx, moved)
+	var ops []docstore.Op
+	var who []*change
+	for i, ch := range moved {
+		if ch.err == nil {
+			ops, who = append(ops, deleteOp(collJournal, former[i].id(), former[i].docRev)), append(who, ch)
+		}
+	}
+	// The outcome as told: a note that is gone now may have been settled by the reader as well.
+	for i, err := range c.try(ctx, ops) {
+		if err != nil && !c.opt.fault.keepOldNote {
+			who[i].err = errFenced()
+		}
+	}
+}
+
+// chain follows the noted changes of a key from the one that made its head back to the revision to, and returns those that it
+// met. whole is false when it ended at a note that is settled and gone; all older committed ones are then gone too.
+// known saves reading notes again.
+func (c *Catalog) chain(ctx context.Context, shard int, from, to docstore.Rev, known map[docstore.Rev]note) (seen map[docstore.Rev]bool, whole bool, err error) {
+	seen = map[docstore.Rev]bool{}
+	for at := from; at != "" && at >= to; {
+		seen[at] = true
+		n, ok := known[at]
+		if !ok {
+			d, err := c.get(ctx, collJournal, noteKey(shard, at))
+			if err != nil {
+				return nil, false, err
+			}
+			if d.Rev == "" {
+				return seen, at == to, nil
+			}
+			if n, err = decodeNote(d); err != nil {
+				return nil, false, err
+			}
+		}
+		at = n.baseNote
+	}
+	return seen, true, nil
+}

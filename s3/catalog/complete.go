@@ -1,0 +1,222 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// CompleteUpload implements API.
+func (c *Catalog) CompleteUpload(ctx context.Context, b Bucket, key, uploadID string, list []CompletedPart, expect map[string][]byte, cond Condition) (Object, error) {
+	digest := digestList(list)
+	for {
+		u, err := c.upload(ctx, b.ID, key, uploadID)
+		if err != nil {
+			return Object{}, err
+		}
+		u.Bucket = b
+		switch u.state {
+		case upOpen:
+			next, err := c.freeze(ctx, u, list, expect, cond)
+			if err != nil {
+				return Object{}, err
+			}
+			next.list = digest
+			if _, err := c.step(ctx, u, next); err != nil && !errs.Is(err, errs.FailedPrecondition) {
+				return Object{}, err
+			}
+		case upCompleting:
+			if _, err := c.finish(ctx, u); err != nil && !isStep(err) {
+				return Object{}, err
+			}
+		case upDone:
+			if u.list != digest {
+				return Object{}, noSuchUpload()
+			}
+			return u.object(), c.confirm(ctx, u)
+		default:
+			return Object{}, noSuchUpload()
+		}
+	}
+}
+
+// digestList names a client's list.
+func digestList(list []CompletedPart) string {
+	h := sha256.New()
+	for _, p := range list {
+		fmt.Fprintf(h, "%d %s\n", p.N, p.ETag)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12])
+}
+
+// freeze checks the client's list against the parts and makes of the upload what it will be while completing, its part table stored.
+func (c *Catalog) freeze(ctx context.Context, u uploadDoc, list []CompletedPart, expect map[string][]byte, cond Condition) (uploadDoc, error) {
+	rows, err := c.choose(ctx, u, list)
+	if err != nil {
+		return u, err
+	}
+	u.state, u.cond, u.modified, u.parts = upCompleting, cond, time.Now().UTC(), len(rows)
+	if err := u.sum(rows); err != nil {
+		return u, err
+	}
+	if err := u.expect(expect); err != nil {
+		return u, err
+	}
+	h, err := c.head(ctx, u.Bucket.ID, u.Key)
+	if err != nil {
+		return u, err
+	}
+	if err := cond.check(h); err != nil {
+		return u, err
+	}
+	docs, err := pages("", rows)
+	if err != nil {
+		return u, err
+	}
+	name := sha256.New()
+	for _, d := range docs {
+		name.Write(d.Body)
+	}
+	u.table = u.Location.BlobID + "." + hex.EncodeToString(name.Sum(nil)[:8])
+	return u, c.writeTable(ctx, u.table, rows)
+}
+
+// choose picks the stored parts that the client lists.
+func (c *Catalog) choose(ctx context.Context, u uploadDoc, list []CompletedPart) ([]row, error) {
+	if len(list) == 0 || len(list) > maxParts {
+		return nil, errs.Newf(errs.InvalidArgument, "the list has %d parts, not 1 to %d", len(list), maxParts).Because("MalformedXML")
+	}
+	rows := make([]row, 0, len(list))
+	invalid := func(n int) error {
+		return errs.Newf(errs.InvalidArgument, "part %d is not there as it was named", n).Because("InvalidPart")
+	}
+	for i := 1; i < len(list); i++ {
+		if list[i].N <= list[i-1].N {
+			return nil, errs.Newf(errs.InvalidArgument, "the parts are not in ascending order").Because("InvalidPartOrder")
+		}
+	}
+	after, more := 0, true
+	for more {
+		var stored []UploadPart
+		var err error
+		if stored, more, err = c.UploadParts(ctx, u.Upload, after, 1000); err != nil {
+			return nil, err
+		}
+		for _, p := range stored {
+			after = p.N
+			if len(rows) == len(list) || p.N < list[len(rows)].N {
+				continue // stored, but not listed
+			}
+			want := list[len(rows)]
+			if p.N != want.N || p.ETag != want.ETag {
+				return nil, invalid(want.N)
+			}
+			for name, sum := range want.Checksums {
+				if have, ok := p.Checksums[name]; ok && !bytes.Equal(have, sum) {
+					return nil, invalid(want.N)
+				}
+			}
+			rows = append(rows, row{ObjectPart: p.ObjectPart, nativeETag: p.Native.ETag, md5: p.Native.MD5})
+		}
+	}
+	if len(rows) < len(list) {
+		return nil, invalid(list[len(rows)].N)
+	}
+	for _, r := range rows[:len(rows)-1] {
+		if r.Size < c.opt.minPart {
+			return nil, errs.Newf(errs.InvalidArgument, "part %d has %d bytes, fewer than %d", r.N, r.Size, c.opt.minPart).Because("EntityTooSmall")
+		}
+	}
+	return rows, nil
+}
+
+// sum computes size, ETag and checksums of the whole from its parts, as S3 does.
+func (u *uploadDoc) sum(rows []row) error {
+	etags := md5.New()
+	u.size, u.crc64 = 0, 0
+	for i, r := range rows {
+		raw, err := hex.DecodeString(r.ETag)
+		if err != nil || len(raw) != md5.Size {
+			return errs.Newf(errs.InvalidArgument, "part %d is not there as it was named", r.N).Because("InvalidPart")
+		}
+		etags.Write(raw)
+		if i == 0 {
+			u.crc64 = r.CRC64
+		} else {
+			u.crc64 = checksum.CombineCRC64(u.crc64, r.CRC64, r.Size)
+		}
+		u.size += r.Size
+	}
+	u.etag = fmt.Sprintf("%x-%d", etags.Sum(nil), len(rows))
+	return u.flexible(rows)
+}
+
+// flexible computes the checksum that the client asked for at CreateMultipartUpload: of the whole object, or of the parts' checksums
+// (docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html).
+func (u *uploadDoc) flexible(rows []row) error {
+	if u.ChecksumAlgorithm == "" {
+		return nil
+	}
+	a := checksum.Algorithm(u.ChecksumAlgorithm)
+	composite := u.ChecksumType == "COMPOSITE"
+	if !a.Valid() || !composite && !a.Linear() {
+		return errs.Newf(errs.InvalidArgument, "%s has no checksum of the whole object", u.ChecksumAlgorithm).Because("InvalidRequest")
+	}
+	var whole []byte
+	all := checksum.New(a)
+	for i, r := range rows {
+		sum := r.Checksums[u.ChecksumAlgorithm]
+		if a == checksum.CRC64NVME && sum == nil {
+			sum = checksum.Bytes64(r.CRC64)
+		}
+		if len(sum) != a.Size() {
+			return errs.Newf(errs.InvalidArgument, "part %d was sent without its %s", r.N, a).Because("InvalidPart")
+		}
+		switch {
+		case composite:
+			all.Write(sum)
+		case i == 0:
+			whole = sum
+		default:
+			whole = checksum.Combine(a, whole, sum, r.Size)
+		}
+	}
+	if composite {
+		whole = all.Sum(nil)
+	}
+	u.sums = map[string][]byte{u.ChecksumAlgorithm: whole}
+	return nil
+}
+
+// expect compares what the client claims of the whole.
+func (u *uploadDoc) expect(claims map[string][]byte) error {
+	for _, name := range sortedKeys(claims) {
+		have := u.sums[name]
+		if have == nil && name == string(checksum.CRC64NVME) {
+			have = checksum.Bytes64(u.crc64)
+		}
+		if have == nil || !bytes.Equal(have, claims[name]) {
+			return errs.Newf(errs.InvalidArgument, "the %s of the object is another one", name).Because("BadDigest")
+		}
+	}
+	return nil
+}
+
+// object is what the upload becomes.
+func (u uploadDoc) object() Object {
+	crc := u.crc64
+	o := Object{
+		Key: u.Key, Rev: u.attempt, Version: u.attempt, Location: u.Location, Size: u.size, ETag: u.etag, Modified: u.modified,
+		StorageClass: u.StorageClass, CRC64: &crc, Checksums: u.sums, ChecksumType: u.ChecksumType,
+		Headers: u.Headers, Metadata: u.Metadata, PartCount: u.parts, table: u.table,
+	}
+	o.Location.NativeETag = u.nativeETag
+	return o
+}

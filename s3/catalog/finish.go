@@ -1,0 +1,247 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// errStep says that another one took a step of an upload first: read it again.
+var errStep = errs.New(errs.FailedPrecondition, "the upload was changed meanwhile", nil).Because("UploadStep")
+
+func isStep(err error) bool { return errs.ReasonOf(err) == "UploadStep" }
+
+// finish takes one step, or several, towards the end of an upload that is completing. Anyone may call it at any time, several at once.
+// It ends with the upload done, or with errStep when the document must be read again, or with the reason why it cannot go on.
+func (c *Catalog) finish(ctx context.Context, u uploadDoc) (uploadDoc, error) {
+	u, err := c.completeNative(ctx, u)
+	if err != nil {
+		return u, err
+	}
+	for range rounds {
+		h, err := c.head(ctx, u.Bucket.ID, u.Key)
+		if err != nil {
+			return u, err
+		}
+		if u.attempt != "" && h.note == u.attempt {
+			return c.toDone(ctx, u)
+		}
+		if u.attempt == "" || h.rev != u.base {
+			if u, err = c.newAttempt(ctx, u, h); err != nil {
+				return u, err
+			}
+			continue
+		}
+		if h.upload != "" {
+			if err := c.markCommitted(ctx, u.Bucket.ID, u.Key, h); err != nil {
+				return u, err
+			}
+		}
+		next := head{rev: u.attempt, note: u.attempt, live: true, object: u.object(), table: u.table, upload: u.ID}
+		doc, err := next.doc(headKey(u.Bucket.ID, u.Key))
+		if err != nil {
+			return u, err
+		}
+		err = c.write(ctx, replaceOp(collObjects, doc, u.base))
+		if err != nil && !errs.Is(err, errs.FailedPrecondition) {
+			return u, fmt.Errorf("replace head: %w", err)
+		}
+		// Whether it was this one, another finisher, or neither: the head tells.
+	}
+	return u, errs.Newf(errs.Unavailable, "too many others change this key")
+}
+
+// completeNative makes the blob. What the store refuses for good decides about the upload.
+func (c *Catalog) completeNative(ctx context.Context, u uploadDoc) (uploadDoc, error) {
+	if u.nativeETag != "" {
+		return u, nil
+	}
+	rows, err := c.rows(ctx, u.table, 0, maxParts)
+	if err != nil {
+		return u, err
+	}
+	parts := make([]adapters.Part, len(rows))
+	for i, r := range rows {
+		parts[i] = r.native()
+	}
+	store, err := c.stores.Store(ctx, u.Location.BackendID)
+	if err != nil {
+		return u, fmt.Errorf("open backend: %w", err)
+	}
+	crc := u.crc64
+	info, err := store.CompleteUpload(ctx, u.Location.NativeKey, u.NativeID, parts, adapters.PutOptions{
+		Headers: u.Headers, Metadata: u.describe(), StorageClass: u.StorageClass, CRC64: &crc,
+	})
+	next := u
+	switch errs.CodeOf(err) {
+	case errs.NotFound: // the native upload is gone, and so are its parts
+		next.state = upAborting
+		if next, err = c.advance(ctx, u, next); err != nil {
+			return u, err
+		}
+		if err := c.abort(ctx, next); err != nil {
+			return u, err
+		}
+		return u, noSuchUpload()
+	case errs.FailedPrecondition, errs.InvalidArgument: // a part was sent again meanwhile, or is too small for this store
+		next.state = upOpen
+		if _, err := c.advance(ctx, u, next); err != nil {
+			return u, err
+		}
+		return u, errs.New(errs.InvalidArgument, "the store does not take the parts as they were named", err).Because("InvalidPart")
+	}
+	if err != nil {
+		return u, fmt.Errorf("complete native upload: %w", err)
+	}
+	next.nativeETag = info.ETag
+	return c.advance(ctx, u, next)
+}
+
+// advance is step with errStep when another one was first.
+func (c *Catalog) advance(ctx context.Context, u, next uploadDoc) (uploadDoc, error) {
+	next, err := c.step(ctx, u, next)
+	if errs.Is(err, errs.FailedPrecondition) {
+		return u, errStep
+	}
+	return next, err
+}
+
+// newAttempt notes a commit on the head h and writes it into the document: only the attempt that is named there is ever tried, and a head that
+// moved on from the former attempt's base without naming it proves that it was not and never will be committed.
+func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDoc, error) {
+	if err := u.cond.check(h); err != nil {
+		next := u
+		next.state = upAborting
+		if next, e := c.advance(ctx, u, next); e != nil {
+			return u, e
+		} else if e := c.abort(ctx, next); e != nil {
+			return u, e
+		}
+		return u, err
+	}
+	ch := c.newPut(u.Bucket, u.Key, u.Location, u.size, time.Now().Add(c.opt.TTL))
+	ch.note.upload, ch.note.multi, ch.note.new.table = u.ID, true, u.table
+	ch.base = h
+	c.anchor(ctx, []*change{ch})
+	if ch.err != nil {
+		return u, ch.err
+	}
+	next := u
+	next.attempt, next.base = ch.note.rev, ch.base.rev
+	next, err := c.advance(ctx, u, next)
+	if err != nil {
+		c.abandon(ctx, ch)
+		return u, err
+	}
+	if u.attempt != "" {
+		former := ch.note
+		former.rev = u.attempt
+		c.abandon(ctx, &change{note: former})
+	}
+	return next, nil
+}
+
+// toDone records that the object was committed, and lets the parts go.
+func (c *Catalog) toDone(ctx context.Context, u uploadDoc) (uploadDoc, error) {
+	next := u
+	next.state = upDone
+	next, err := c.advance(ctx, u, next)
+	if err != nil {
+		return u, err
+	}
+	from, to := partRange(u.ID)
+	_ = c.dropRange(ctx, collParts, from, to) // the sweep does it again when the document expires
+	return next, nil
+}
+
+// markCommitted makes the upload that the live head h names done. Whoever replaces such a head does so first: as long as the
+// document is not done, the head is the only witness.
+func (c *Catalog) markCommitted(ctx context.Context, bucketID, key string, h head) error {
+	for {
+		u, err := c.upload(ctx, bucketID, key, h.upload)
+		if err != nil || u.state != upCompleting {
+			return err
+		}
+		if u.attempt != h.note {
+			return errs.Newf(errs.Internal, "upload %s does not know of the head that it made", u.ID)
+		}
+		if _, err := c.toDone(ctx, u); !isStep(err) {
+			return err
+		}
+	}
+}
+
+// confirm is what a completion does before it answers: it reads the bucket again and takes the object back when the bucket is gone.
+func (c *Catalog) confirm(ctx context.Context, u uploadDoc) error {
+	if c.opt.fault.skipBucket {
+		return nil
+	}
+	err := c.bucketAlive(ctx, u.Bucket)
+	if errs.Is(err, errs.NotFound) {
+		_, _ = c.remove(ctx, u.Bucket, u.Key, Condition{IfRev: u.attempt})
+	}
+	return err
+}
+
+// sweepUploads carries on what others left half done, and forgets uploads that were done long ago.
+func (c *Catalog) sweepUploads(ctx context.Context) error {
+	from := ""
+	alive := map[string]bool{}
+	for {
+		docs, err := c.docs.List(ctx, collUploads, docstore.Range{From: from, Limit: 200})
+		if err != nil {
+			return fmt.Errorf("list uploads: %w", err)
+		}
+		for _, d := range docs {
+			u, err := decodeUpload(d)
+			if err == nil {
+				err = c.sweepUpload(ctx, u, alive)
+			}
+			if err != nil && !isStep(err) && ctx.Err() == nil {
+				c.log.WarnContext(ctx, "an upload cannot be finished yet", "upload", d.Key, "err", err)
+			}
+		}
+		if len(docs) < 200 || ctx.Err() != nil {
+			return ctx.Err()
+		}
+		from = docstore.After(docs[len(docs)-1].Key)
+	}
+}
+
+func (c *Catalog) sweepUpload(ctx context.Context, u uploadDoc, alive map[string]bool) error {
+	age := time.Since(u.rev.Time())
+	switch u.state {
+	case upCreating, upOpen:
+		ok, seen := alive[u.Bucket.ID]
+		if !seen {
+			err := c.bucketAlive(ctx, u.Bucket)
+			if err != nil && !errs.Is(err, errs.NotFound) {
+				return err
+			}
+			ok = err == nil
+			alive[u.Bucket.ID] = ok
+		}
+		if !ok || u.state == upCreating && age > 2*c.opt.TTL {
+			return c.abort(ctx, u)
+		}
+	case upCompleting:
+		if age > c.opt.TTL {
+			u, err := c.finish(ctx, u)
+			if err != nil {
+				return err
+			}
+			return c.confirm(ctx, u)
+		}
+	case upAborting:
+		return c.abort(ctx, u)
+	case upDone:
+		if age > c.opt.UploadKeep {
+			return c.dropUpload(ctx, u)
+		}
+	}
+	return nil
+}

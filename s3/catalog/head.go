@@ -1,0 +1,220 @@
+package catalog
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/docstore"
+)
+
+const collObjects = "objects"
+
+// head is the document of one key. A head that is not live is a tombstone: it is where a compare-and-set can be
+// tried, so that nothing is ever inserted into absence as the deciding step (see the package comment).
+type head struct {
+	rev    docstore.Rev // of the document; empty: there is none
+	note   docstore.Rev // the noted change that made it; a tombstone without one was laid down by a writer of a new key
+	live   bool
+	object Object // of a live head, Rev and Version set
+	table  string // names the part table, if it has one
+	upload string // the multipart upload that made it
+}
+
+// summaryField is the part of a head that listings need; the rest is in "d".
+const summaryField = "s"
+
+var summaryFields = []string{summaryField}
+
+func headKey(bucketID, key string) string { return bucketID + "/" + key }
+
+func cutHeadKey(k string) (bucketID, key string) {
+	if len(k) <= bucketIDLen {
+		return k, ""
+	}
+	return k[:bucketIDLen], k[bucketIDLen+1:]
+}
+
+// side is the head as a note remembers it.
+func (h head) side() side {
+	if !h.live {
+		return side{}
+	}
+	return side{location: h.object.Location, size: h.object.Size, table: h.table, live: true}
+}
+
+func (h head) doc(key string) (docstore.Doc, error) {
+	body, err := h.encode()
+	return docstore.Doc{Key: key, Rev: h.rev, Body: body}, err
+}
+
+func (h head) encode() ([]byte, error) {
+	w := newWriter(512)
+	w.doc(summaryField)
+	w.str("n", string(h.note))
+	w.flag("l", h.live)
+	if h.live {
+		o := &h.object
+		if o.Version != h.note {
+			w.str("v", string(o.Version))
+		}
+		w.location("", o.Location)
+		w.int("s", o.Size)
+		w.str("e", o.ETag)
+		w.int("m", o.Modified.UnixNano())
+		w.crc("c", o.CRC64)
+		w.str("sc", o.StorageClass)
+		w.int("pc", int64(o.PartCount))
+		w.str("pt", h.table)
+		w.str("u", h.upload)
+	}
+	w.end()
+	if h.live {
+		o := &h.object
+		w.doc("d")
+		w.str("ct", o.ChecksumType)
+		w.checksums("cs", o.Checksums)
+		w.headers("h", o.Headers)
+		w.pairs("md", o.Metadata)
+		w.end()
+	}
+	return w.finish()
+}
+
+func decodeHead(d docstore.Doc) (head, error) {
+	h := head{rev: d.Rev}
+	bad := func() (head, error) { return head{}, malformed(collObjects, d.Key) }
+	if d.Rev == "" {
+		return h, nil
+	}
+	r := newReader(d.Body)
+	for e, ok := r.next(); ok; e, ok = r.next() {
+		switch string(e.key) {
+		case summaryField:
+			if !h.summary(e.val) {
+				return bad()
+			}
+		case "d":
+			if !h.object.detail(e.val) {
+				return bad()
+			}
+		}
+	}
+	if r.bad {
+		return bad()
+	}
+	if h.live {
+		_, h.object.Key = cutHeadKey(d.Key)
+		h.object.Rev = h.note
+		h.object.table = h.table
+		if h.object.Version == "" {
+			h.object.Version = h.note
+		}
+	}
+	return h, nil
+}
+
+func (h *head) summary(doc []byte) bool {
+	o := &h.object
+	r := newReader(doc)
+	for e, ok := r.next(); ok; e, ok = r.next() {
+		switch string(e.key) {
+		case "n":
+			h.note = docstore.Rev(e.str())
+		case "l":
+			h.live = true
+		case "v":
+			o.Version = docstore.Rev(e.str())
+		case "b":
+			o.Location.BackendID = e.str()
+		case "k":
+			o.Location.NativeKey = e.str()
+		case "i":
+			o.Location.BlobID = e.str()
+		case "t":
+			o.Location.NativeETag = e.str()
+		case "s":
+			o.Size = e.int()
+		case "e":
+			o.ETag = e.str()
+		case "m":
+			o.Modified = time.Unix(0, e.int()).UTC()
+		case "c":
+			crc := uint64(e.int())
+			o.CRC64 = &crc
+		case "sc":
+			o.StorageClass = e.str()
+		case "pc":
+			o.PartCount = int(e.int())
+		case "pt":
+			h.table = e.str()
+		case "u":
+			h.upload = e.str()
+		}
+	}
+	return !r.bad
+}
+
+func (o *Object) detail(doc []byte) bool {
+	r := newReader(doc)
+	good := true
+	for e, ok := r.next(); ok && good; e, ok = r.next() {
+		switch string(e.key) {
+		case "ct":
+			o.ChecksumType = e.str()
+		case "cs":
+			o.Checksums, good = readChecksums(e.val)
+		case "h":
+			o.Headers, good = readHeaders(e.val)
+		case "md":
+			o.Metadata, good = readPairs(e.val)
+		}
+	}
+	return good && !r.bad
+}
+
+// location writes the four fields of a location under prefixed names.
+func (w *writer) location(prefix string, l Location) {
+	w.str(prefix+"b", l.BackendID)
+	w.str(prefix+"k", l.NativeKey)
+	w.str(prefix+"i", l.BlobID)
+	w.str(prefix+"t", l.NativeETag)
+}
+
+func (w *writer) headers(name string, h adapters.ContentHeaders) {
+	if h == (adapters.ContentHeaders{}) {
+		return
+	}
+	w.doc(name)
+	w.str("t", h.ContentType)
+	w.str("e", h.ContentEncoding)
+	w.str("l", h.ContentLanguage)
+	w.str("d", h.ContentDisposition)
+	w.str("c", h.CacheControl)
+	w.str("x", h.Expires)
+	w.end()
+}
+
+func readHeaders(doc []byte) (h adapters.ContentHeaders, ok bool) {
+	r := newReader(doc)
+	for e, ok := r.next(); ok; e, ok = r.next() {
+		switch string(e.key) {
+		case "t":
+			h.ContentType = e.str()
+		case "e":
+			h.ContentEncoding = e.str()
+		case "l":
+			h.ContentLanguage = e.str()
+		case "d":
+			h.ContentDisposition = e.str()
+		case "c":
+			h.CacheControl = e.str()
+		case "x":
+			h.Expires = e.str()
+		}
+	}
+	return h, !r.bad
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

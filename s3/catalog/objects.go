@@ -1,0 +1,278 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/opensds/gelato/internal/blob"
+	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+func noSuchKey() error {
+	return errs.Newf(errs.NotFound, "the key does not exist").Because("NoSuchKey")
+}
+
+func (c Condition) check(h head) error {
+	failed := false
+	switch {
+	case c.IfAbsent && h.live:
+		failed = true
+	case c.IfETag != "" && !h.live:
+		return noSuchKey()
+	case c.IfETag != "" && c.IfETag != "*" && c.IfETag != h.object.ETag:
+		failed = true
+	case c.IfRev != "" && (!h.live || c.IfRev != h.note && c.IfRev != h.object.Version):
+		failed = true
+	}
+	if failed {
+		return errs.Newf(errs.FailedPrecondition, "a condition of the request does not hold").Because("PreconditionFailed")
+	}
+	return nil
+}
+
+// Get implements API.
+func (c *Catalog) Get(ctx context.Context, b Bucket, key string) (Object, error) {
+	h, err := c.head(ctx, b.ID, key)
+	if err == nil && !h.live {
+		err = noSuchKey()
+	}
+	return h.object, err
+}
+
+func (c *Catalog) head(ctx context.Context, bucketID, key string) (head, error) {
+	d, err := c.get(ctx, collObjects, headKey(bucketID, key))
+	if err != nil {
+		return head{}, err
+	}
+	return decodeHead(d)
+}
+
+// Begin implements API.
+func (c *Catalog) Begin(ctx context.Context, b Bucket, key, backendID string, size int64) (*Write, error) {
+	until := time.Now().Add(c.opt.TTL)
+	loc, err := c.place(ctx, b, key, backendID)
+	if err != nil {
+		return nil, err
+	}
+	ch := c.newPut(b, key, loc, size, until)
+	ch.note.multi = size < 0 || size >= multiFrom
+	w := &Write{Bucket: b, Key: key, Location: loc, TTL: c.opt.TTL, ch: ch, ready: make(chan struct{})}
+	background, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opt.TTL)
+	go func() {
+		defer cancel()
+		defer close(w.ready)
+		one := []*change{ch}
+		c.prepare(background, one)
+		c.anchor(background, one)
+	}()
+	return w, nil
+}
+
+// multiFrom is the size from which a writer may use a native multipart upload, in bytes.
+const multiFrom = 5 << 20
+
+// place draws a blob for a key.
+func (c *Catalog) place(ctx context.Context, b Bucket, key, backendID string) (Location, error) {
+	if backendID == "" {
+		backendID = b.BackendID
+	}
+	store, err := c.stores.Store(ctx, backendID)
+	if err != nil {
+		return Location{}, fmt.Errorf("open backend: %w", err)
+	}
+	id := blob.New(c.tag)
+	native, _ := blob.NativeKey(b.Name, key, id, store.Capabilities().MaxKeyBytes)
+	return Location{BackendID: backendID, NativeKey: native, BlobID: string(id)}, nil
+}
+
+func (c *Catalog) newPut(b Bucket, key string, loc Location, size int64, until time.Time) *change {
+	return &change{bucket: b, key: key, until: until, note: note{
+		shard: shardOf(b.ID, key), bucketID: b.ID, bucket: b.Name, key: key,
+		deadline: until.Round(0), new: side{location: loc, size: size, live: true},
+	}}
+}
+
+// settled waits until the note of w is stored.
+func (w *Write) settled(ctx context.Context) error {
+	select {
+	case <-w.ready:
+		return w.ch.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Renew implements API.
+func (c *Catalog) Renew(ctx context.Context, w *Write) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.settled(ctx); err != nil {
+		return err
+	}
+	one := []*change{w.ch}
+	c.renew(ctx, one)
+	return w.ch.err
+}
+
+// renew prolongs the notes of changes. Only an open note can be prolonged.
+func (c *Catalog) renew(ctx context.Context, all []*change) {
+	until := time.Now().Add(c.opt.TTL)
+	for _, ch := range all {
+		ch.until = until
+		ch.shape = func(n *note, _ head) { n.deadline = until.Round(0) }
+	}
+	c.amend(ctx, all)
+	for _, ch := range all {
+		ch.shape = nil
+	}
+}
+
+// Commit implements API.
+func (c *Catalog) Commit(ctx context.Context, w *Write, o Object, parts []ObjectPart, cond Condition) (Object, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.settled(ctx); err != nil {
+		return Object{}, err
+	}
+	ch := w.ch
+	if ch.done != nil {
+		return Object{}, errs.Newf(errs.FailedPrecondition, "the write is committed already")
+	}
+	c.put(ch, o, parts, cond)
+	one := []*change{ch}
+	c.amend(ctx, one)
+	c.writeTables(ctx, one, func(*change) []ObjectPart { return parts })
+	c.commit(ctx, one)
+	w.ID = ch.note.id()
+	if ch.err != nil {
+		return Object{}, ch.err
+	}
+	return ch.done.object, nil
+}
+
+// put says what a change makes of its key: o with the table of parts.
+func (c *Catalog) put(ch *change, o Object, parts []ObjectPart, cond Condition) {
+	o.Location.BackendID, o.Location.NativeKey, o.Location.BlobID = ch.note.new.location.BackendID, ch.note.new.location.NativeKey, ch.note.new.location.BlobID
+	o.Key, o.PartCount, o.table, o.Version = ch.key, len(parts), "", ""
+	if len(parts) > 0 {
+		o.table = o.Location.BlobID
+	}
+	if o.Modified.IsZero() {
+		o.Modified = time.Now()
+	}
+	o.Modified = o.Modified.UTC()
+	ch.shape = func(n *note, _ head) {
+		n.new.size, n.new.table = o.Size, o.table
+		n.multi = n.multi || o.table != ""
+	}
+	ch.make = func(base head) (head, error) {
+		return head{live: true, object: o, table: o.table}, cond.check(base)
+	}
+}
+
+// Abandon implements API.
+func (c *Catalog) Abandon(ctx context.Context, w *Write) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opt.TTL)
+	defer cancel()
+	<-w.ready
+	if w.ch.done == nil {
+		c.abandon(ctx, w.ch)
+	}
+}
+
+// abandon closes the note of a change that will not be committed, so that the reader need not wait for its deadline. Where the note is gone or
+// never was, its blob would be forgotten: then it is put on the garbage list here. That is safe in every case, as the list is
+// compared with the head before anything is deleted, and what a closed note brought cannot become a head any more.
+func (c *Catalog) abandon(ctx context.Context, ch *change) {
+	id := ch.note.id()
+	for range 3 {
+		d, err := c.get(ctx, collJournal, id)
+		if err != nil {
+			break
+		}
+		if d.Rev == "" {
+			c.orphan(ctx, ch.note)
+			return
+		}
+		n, err := decodeNote(d)
+		if err != nil || n.closed {
+			break
+		}
+		n.closed = true
+		body, err := n.encode()
+		if err != nil {
+			break
+		}
+		err = c.write(ctx, replaceOp(collJournal, docstore.Doc{Key: id, Rev: newRev(d.Rev), Body: body}, d.Rev))
+		if !errs.Is(err, errs.FailedPrecondition) {
+			break
+		}
+	}
+}
+
+// orphan puts the blob of a note that nobody will settle on the garbage list.
+func (c *Catalog) orphan(ctx context.Context, n note) {
+	if n.new.location.BlobID == "" || n.upload != "" {
+		return
+	}
+	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, multi: n.multi, due: time.Now().Add(c.opt.GarbageGrace)}
+	if err := c.insertGarbage(ctx, []garbage{g}); err != nil {
+		c.log.WarnContext(ctx, "a blob may be left over", "backend", g.location.BackendID, "native_key", g.location.NativeKey, "err", err)
+	}
+}
+
+// Delete implements API.
+func (c *Catalog) Delete(ctx context.Context, b Bucket, key string, cond Condition) (existed bool, err error) {
+	return c.remove(ctx, b, key, cond)
+}
+
+func (c *Catalog) remove(ctx context.Context, b Bucket, key string, cond Condition) (existed bool, err error) {
+	ch := c.newDelete(b, key, cond)
+	c.deleteAll(ctx, []*change{ch})
+	if ch.err == errAbsent {
+		return false, nil
+	}
+	return ch.err == nil, ch.err
+}
+
+// errAbsent is the outcome of a delete that found nothing.
+var errAbsent = errs.New(errs.NotFound, "the key does not exist", nil)
+
+func (c *Catalog) newDelete(b Bucket, key string, cond Condition) *change {
+	until := time.Now().Add(c.opt.TTL)
+	ch := c.newPut(b, key, Location{}, 0, until)
+	ch.note.new = side{}
+	ch.make = func(base head) (head, error) {
+		if err := cond.check(base); err != nil {
+			return head{}, err
+		}
+		if !base.live {
+			return head{}, errAbsent
+		}
+		return head{}, nil
+	}
+	return ch
+}
+
+// deleteAll carries deletes to their end. A delete of nothing writes nothing.
+func (c *Catalog) deleteAll(ctx context.Context, all []*change) {
+	c.prepare(ctx, all)
+	for _, ch := range pending(all) {
+		_, ch.err = ch.make(ch.base)
+	}
+	c.anchor(ctx, pending(all))
+	c.commit(ctx, all)
+	// The note of a delete that certainly did not happen is of no use: no blob hangs on it.
+	var wg sync.WaitGroup
+	for _, ch := range all {
+		if ch.err != nil && ch.noted && !ch.maybe {
+			wg.Go(func() { _ = c.docs.Delete(ctx, collJournal, ch.note.id(), ch.note.docRev) })
+		}
+	}
+	wg.Wait()
+}
