@@ -24,11 +24,11 @@ test-short: ## the Go tests that need Go alone, under three minutes
 testbed: ## install the real servers and clients of the tests into bin/testbed
 	tools/testbed.sh
 
-soak: build testbed ## migrations with kills, new seeds for SOAK minutes (default 30)
+soak: testbed ## migrations with kills, new seeds for SOAK minutes (default 30)
 	tools/soak.sh
 
-bench: build testbed ## figures beside rclone and versitygw
-	go run ./internal/testbed/bench
+bench: testbed ## figures beside rclone and versitygw
+	go test -run "^$$" -bench . -benchtime 1x -timeout 90m ./internal/testbed/bench
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	tools/fuzz.sh

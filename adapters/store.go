@@ -50,7 +50,8 @@ type Store interface {
 	// Info holds at least Key, Size, ModTime and ETag.
 	List(ctx context.Context, prefix, after string, limit int) (Page, error)
 
-	// CreateUpload starts a multipart upload and returns the store's id of it. Conditions of o are judged by CompleteUpload.
+	// CreateUpload starts a multipart upload and returns the store's id of it. It keeps headers, metadata and storage class of o; conditions and
+	// CRC64 are those given to CompleteUpload, which in turn need not be given the rest again.
 	CreateUpload(ctx context.Context, key string, o PutOptions) (string, error)
 
 	// PutPart stores part n (1 to Capabilities.MaxParts), in any order, replacing an earlier one. A known crc64 is verified as in PutOptions.

@@ -8,6 +8,6 @@ round=0
 while [ "$SECONDS" -lt "$end" ]; do
 	round=$((round + 1))
 	echo "soak: round $round"
-	(cd internal/testbed/scenario && ../../../bin/scenario.test -test.run Kill -test.v -test.timeout 20m)
+	(cd internal/testbed/scenario && ../../../bin/scenario.test -test.run RelocateUnderLoad/kill -test.v -test.timeout 20m)
 done
 echo "soak: $round rounds passed"

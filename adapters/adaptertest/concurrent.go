@@ -163,8 +163,8 @@ func testDeadContext(t *testing.T, h Harness) {
 	var id string
 	var part adapters.Part
 	if multipart {
-		id = createUpload(t, s, "dead/upload", adapters.PutOptions{})
-		part = putPart(t, s, "dead/upload", id, 1, []byte("x"))
+		id = createUpload(t, s, "dead-upload", adapters.PutOptions{})
+		part = putPart(t, s, "dead-upload", id, 1, []byte("x"))
 	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -184,14 +184,14 @@ func testDeadContext(t *testing.T, h Harness) {
 		if multipart {
 			calls["CreateUpload"] = func() error { _, err := s.CreateUpload(ctx, "dead", adapters.PutOptions{}); return err }
 			calls["PutPart"] = func() error {
-				_, err := s.PutPart(ctx, "dead/upload", id, 1, strings.NewReader("y"), 1, nil)
+				_, err := s.PutPart(ctx, "dead-upload", id, 1, strings.NewReader("y"), 1, nil)
 				return err
 			}
 			calls["CompleteUpload"] = func() error {
-				_, err := s.CompleteUpload(ctx, "dead/upload", id, []adapters.Part{part}, adapters.PutOptions{})
+				_, err := s.CompleteUpload(ctx, "dead-upload", id, []adapters.Part{part}, adapters.PutOptions{})
 				return err
 			}
-			calls["AbortUpload"] = func() error { return s.AbortUpload(ctx, "dead/upload", id) }
+			calls["AbortUpload"] = func() error { return s.AbortUpload(ctx, "dead-upload", id) }
 			calls["ListUploads"] = func() error { _, err := s.ListUploads(ctx, "", 10); return err }
 		}
 		for name, call := range calls {
@@ -203,16 +203,16 @@ func testDeadContext(t *testing.T, h Harness) {
 		}
 	}
 	wantObject(t, s, "dead", []byte("alive"))
-	wantAbsent(t, s, "dead/upload")
+	wantAbsent(t, s, "dead-upload")
 	if multipart {
-		complete(t, s, "dead/upload", id, []adapters.Part{part}, []byte("x"))
+		complete(t, s, "dead-upload", id, []adapters.Part{part}, []byte("x"))
 	}
 
 	// A body whose context ends midway fails or, where the bytes were on their way, is whole.
 	b := pattern(1, 16<<20)
-	put(t, s, "dead/big", b, adapters.PutOptions{})
+	put(t, s, "dead-big", b, adapters.PutOptions{})
 	ctx, cancel3 := context.WithCancel(t.Context())
-	body, _, err := s.Get(ctx, "dead/big", adapters.Range{}, "")
+	body, _, err := s.Get(ctx, "dead-big", adapters.Range{}, "")
 	if err != nil {
 		t.Fatalf("Get: %v", err)
 	}

@@ -53,21 +53,50 @@ func New(t Tag) ID {
 	return ID(body + string(check(body)))
 }
 
-// NativeKey is where a blob lies: "<bucket>/<key>.<id>". A key that would make it longer than maxBytes ends in a hash of
-// the whole key instead; then the full key is to be found in the blob's metadata only.
+// NativeKey is where a blob lies: "<bucket>/<key>.<id>". A key that would make it longer than maxBytes, or that not every store can hold
+// (see portable), ends in a hash of the whole key instead; then the full key is to be found in the blob's metadata only.
 func NativeKey(bucket, key string, id ID, maxBytes int) (nativeKey string, hashed bool) {
 	full := bucket + "/" + key + "." + string(id)
-	if len(full) <= maxBytes {
+	if len(full) <= maxBytes && portable(full) == len(full) {
 		return full, false
 	}
 	sum := sha256.Sum256([]byte(key))
-	keep := max(0, maxBytes-len(bucket)-len("/~.")-hashLen-len(id))
-	head := key[:min(keep, len(key))]
-	for len(head) > 0 && !utf8.ValidString(head) { // not in the middle of a character
+	tail := "~" + base64.RawURLEncoding.EncodeToString(sum[:]) + "." + string(id)
+	head := bucket + "/" + key
+	head = head[:min(portable(head), max(len(bucket)+1, maxBytes-len(tail)))]
+	if at := strings.LastIndexByte(head, '/') + 1; len(head)-at > segmentLimit-len(tail) {
+		head = head[:at+segmentLimit-len(tail)]
+	}
+	for !utf8.ValidString(head) { // not in the middle of a character
 		head = head[:len(head)-1]
 	}
-	return bucket + "/" + head + "~" + base64.RawURLEncoding.EncodeToString(sum[:]) + "." + string(id), true
+	return head + tail, true
 }
+
+// segmentLimit is how long a file name can be where a store keeps objects as files.
+const segmentLimit = 255
+
+// portable returns how much of a native key every store holds as it is. S3-compatible stores that keep objects as files take an empty,
+// "." or ".." segment for none, and their names have a limit; listings in XML 1.0 lack some characters.
+func portable(name string) int {
+	for at := 0; at < len(name); {
+		seg, _, more := strings.Cut(name[at:], "/")
+		if seg == "" && (more || at == 0) || seg == "." || seg == ".." {
+			return at
+		}
+		if i := strings.IndexFunc(seg, noXML); i >= 0 {
+			return at + i
+		}
+		if len(seg) > segmentLimit {
+			return at
+		}
+		at += len(seg) + 1
+	}
+	return len(name)
+}
+
+// noXML says that XML 1.0 cannot carry r, or not unchanged.
+func noXML(r rune) bool { return r < ' ' || r == '\ufffe' || r == '\uffff' }
 
 // Describe returns what a blob carries in its store: the user's metadata and the entry named Metadata, a query string of bucket, version (an S3 version id,
 // "null" in unversioned buckets) and, where the native key does not hold it, the key. By it the catalog can be rebuilt from listings.

@@ -44,6 +44,33 @@ func TestLongKeysAreHashed(t *testing.T) {
 	}
 }
 
+func TestKeysThatNotEveryStoreHolds(t *testing.T) {
+	t.Parallel()
+	id := New(TagOf("one"))
+	for _, c := range []struct {
+		key  string
+		head string // of a hashed key, else empty
+	}{
+		{"plain/key.txt", ""}, {"trailing/", ""}, {"..", ""}, {"a/..b", ""}, {"ü ber/%2F+", ""}, {".", ""}, {strings.Repeat("k", 255-32), ""},
+		{"a//b", "a/"}, {"/lead", ""}, {"a/./b", "a/"}, {"a/../../b", "a/"}, {"../up", ""}, {"//", ""},
+		{"new\nline", "new"}, {"x/\uffff", "x/"}, {"d/" + strings.Repeat("k", 256) + "/x", "d/"}, {strings.Repeat("k", 255-31), strings.Repeat("k", 179)},
+	} {
+		got, hashed := NativeKey("bucket", c.key, id, 1024)
+		want := "bucket/" + c.key + "." + string(id)
+		wantHashed := portable(want) < len(want)
+		if wantHashed {
+			hash := got[len(got)-len(id)-1-hashLen : len(got)-len(id)-1]
+			want = "bucket/" + c.head + "~" + hash + "." + string(id)
+		}
+		if got != want || hashed != wantHashed || portable(got) != len(got) {
+			t.Errorf("%q: got %q, hashed %v, want %q", c.key, got, hashed, want)
+		}
+		if wantHashed != (c.head != "" || strings.HasPrefix(c.key, "/") || strings.HasPrefix(c.key, "../")) {
+			t.Errorf("%q: hashed %v", c.key, hashed)
+		}
+	}
+}
+
 func TestIDsDiffer(t *testing.T) {
 	t.Parallel()
 	seen := map[ID]bool{}

@@ -66,6 +66,9 @@ func (r *Recorder) Status() int {
 	return r.status
 }
 
+// Written reports whether the answer has begun.
+func (r *Recorder) Written() bool { return r.status != 0 || r.Bytes > 0 }
+
 // WriteHeader implements http.ResponseWriter.
 func (r *Recorder) WriteHeader(status int) {
 	if status >= 200 {

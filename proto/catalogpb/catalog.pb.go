@@ -447,6 +447,102 @@ func (x *SetPlacementRequest) GetBackendId() string {
 	return ""
 }
 
+type PendingWritesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Bucket        string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	BackendId     string                 `protobuf:"bytes,2,opt,name=backend_id,json=backendId,proto3" json:"backend_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingWritesRequest) Reset() {
+	*x = PendingWritesRequest{}
+	mi := &file_catalogpb_catalog_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingWritesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingWritesRequest) ProtoMessage() {}
+
+func (x *PendingWritesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_catalogpb_catalog_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingWritesRequest.ProtoReflect.Descriptor instead.
+func (*PendingWritesRequest) Descriptor() ([]byte, []int) {
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *PendingWritesRequest) GetBucket() string {
+	if x != nil {
+		return x.Bucket
+	}
+	return ""
+}
+
+func (x *PendingWritesRequest) GetBackendId() string {
+	if x != nil {
+		return x.BackendId
+	}
+	return ""
+}
+
+type PendingWritesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingWritesResponse) Reset() {
+	*x = PendingWritesResponse{}
+	mi := &file_catalogpb_catalog_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingWritesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingWritesResponse) ProtoMessage() {}
+
+func (x *PendingWritesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_catalogpb_catalog_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingWritesResponse.ProtoReflect.Descriptor instead.
+func (*PendingWritesResponse) Descriptor() ([]byte, []int) {
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *PendingWritesResponse) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type BackendInUseRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	BackendId     string                 `protobuf:"bytes,1,opt,name=backend_id,json=backendId,proto3" json:"backend_id,omitempty"`
@@ -456,7 +552,7 @@ type BackendInUseRequest struct {
 
 func (x *BackendInUseRequest) Reset() {
 	*x = BackendInUseRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[7]
+	mi := &file_catalogpb_catalog_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -468,7 +564,7 @@ func (x *BackendInUseRequest) String() string {
 func (*BackendInUseRequest) ProtoMessage() {}
 
 func (x *BackendInUseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[7]
+	mi := &file_catalogpb_catalog_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -481,7 +577,7 @@ func (x *BackendInUseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackendInUseRequest.ProtoReflect.Descriptor instead.
 func (*BackendInUseRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{7}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *BackendInUseRequest) GetBackendId() string {
@@ -501,7 +597,7 @@ type BackendInUseResponse struct {
 
 func (x *BackendInUseResponse) Reset() {
 	*x = BackendInUseResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[8]
+	mi := &file_catalogpb_catalog_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -513,7 +609,7 @@ func (x *BackendInUseResponse) String() string {
 func (*BackendInUseResponse) ProtoMessage() {}
 
 func (x *BackendInUseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[8]
+	mi := &file_catalogpb_catalog_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -526,7 +622,7 @@ func (x *BackendInUseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BackendInUseResponse.ProtoReflect.Descriptor instead.
 func (*BackendInUseResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{8}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *BackendInUseResponse) GetInUse() bool {
@@ -555,7 +651,7 @@ type Location struct {
 
 func (x *Location) Reset() {
 	*x = Location{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[9]
+	mi := &file_catalogpb_catalog_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -567,7 +663,7 @@ func (x *Location) String() string {
 func (*Location) ProtoMessage() {}
 
 func (x *Location) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[9]
+	mi := &file_catalogpb_catalog_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -580,7 +676,7 @@ func (x *Location) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Location.ProtoReflect.Descriptor instead.
 func (*Location) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{9}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Location) GetBackendId() string {
@@ -625,7 +721,7 @@ type Headers struct {
 
 func (x *Headers) Reset() {
 	*x = Headers{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[10]
+	mi := &file_catalogpb_catalog_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -637,7 +733,7 @@ func (x *Headers) String() string {
 func (*Headers) ProtoMessage() {}
 
 func (x *Headers) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[10]
+	mi := &file_catalogpb_catalog_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -650,7 +746,7 @@ func (x *Headers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Headers.ProtoReflect.Descriptor instead.
 func (*Headers) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{10}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Headers) GetContentType() string {
@@ -719,7 +815,7 @@ type Object struct {
 
 func (x *Object) Reset() {
 	*x = Object{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[11]
+	mi := &file_catalogpb_catalog_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -731,7 +827,7 @@ func (x *Object) String() string {
 func (*Object) ProtoMessage() {}
 
 func (x *Object) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[11]
+	mi := &file_catalogpb_catalog_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -744,7 +840,7 @@ func (x *Object) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Object.ProtoReflect.Descriptor instead.
 func (*Object) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{11}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Object) GetBucket() string {
@@ -863,7 +959,7 @@ type ObjectPart struct {
 
 func (x *ObjectPart) Reset() {
 	*x = ObjectPart{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[12]
+	mi := &file_catalogpb_catalog_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -875,7 +971,7 @@ func (x *ObjectPart) String() string {
 func (*ObjectPart) ProtoMessage() {}
 
 func (x *ObjectPart) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[12]
+	mi := &file_catalogpb_catalog_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -888,7 +984,7 @@ func (x *ObjectPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ObjectPart.ProtoReflect.Descriptor instead.
 func (*ObjectPart) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{12}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ObjectPart) GetN() int32 {
@@ -924,7 +1020,7 @@ type ListRequest struct {
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[13]
+	mi := &file_catalogpb_catalog_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1032,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[13]
+	mi := &file_catalogpb_catalog_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1045,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{13}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListRequest) GetBucket() string {
@@ -991,7 +1087,7 @@ type ListResponse struct {
 
 func (x *ListResponse) Reset() {
 	*x = ListResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[14]
+	mi := &file_catalogpb_catalog_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1099,7 @@ func (x *ListResponse) String() string {
 func (*ListResponse) ProtoMessage() {}
 
 func (x *ListResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[14]
+	mi := &file_catalogpb_catalog_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1112,7 @@ func (x *ListResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResponse.ProtoReflect.Descriptor instead.
 func (*ListResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{14}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListResponse) GetObjects() []*Object {
@@ -1051,7 +1147,7 @@ type GetRequest struct {
 
 func (x *GetRequest) Reset() {
 	*x = GetRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[15]
+	mi := &file_catalogpb_catalog_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1159,7 @@ func (x *GetRequest) String() string {
 func (*GetRequest) ProtoMessage() {}
 
 func (x *GetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[15]
+	mi := &file_catalogpb_catalog_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1172,7 @@ func (x *GetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRequest.ProtoReflect.Descriptor instead.
 func (*GetRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{15}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetRequest) GetBucket() string {
@@ -1109,7 +1205,7 @@ type GetResponse struct {
 
 func (x *GetResponse) Reset() {
 	*x = GetResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[16]
+	mi := &file_catalogpb_catalog_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1217,7 @@ func (x *GetResponse) String() string {
 func (*GetResponse) ProtoMessage() {}
 
 func (x *GetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[16]
+	mi := &file_catalogpb_catalog_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1230,7 @@ func (x *GetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse.ProtoReflect.Descriptor instead.
 func (*GetResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{16}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetResponse) GetItems() []*GetResponse_Item {
@@ -1157,7 +1253,7 @@ type Intent struct {
 
 func (x *Intent) Reset() {
 	*x = Intent{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[17]
+	mi := &file_catalogpb_catalog_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1169,7 +1265,7 @@ func (x *Intent) String() string {
 func (*Intent) ProtoMessage() {}
 
 func (x *Intent) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[17]
+	mi := &file_catalogpb_catalog_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1182,7 +1278,7 @@ func (x *Intent) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Intent.ProtoReflect.Descriptor instead.
 func (*Intent) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{17}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Intent) GetBucket() string {
@@ -1232,7 +1328,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[18]
+	mi := &file_catalogpb_catalog_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1244,7 +1340,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[18]
+	mi := &file_catalogpb_catalog_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1257,7 +1353,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{18}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Grant) GetWriteId() string {
@@ -1297,7 +1393,7 @@ type BeginRequest struct {
 
 func (x *BeginRequest) Reset() {
 	*x = BeginRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[19]
+	mi := &file_catalogpb_catalog_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1309,7 +1405,7 @@ func (x *BeginRequest) String() string {
 func (*BeginRequest) ProtoMessage() {}
 
 func (x *BeginRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[19]
+	mi := &file_catalogpb_catalog_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1322,7 +1418,7 @@ func (x *BeginRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeginRequest.ProtoReflect.Descriptor instead.
 func (*BeginRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{19}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *BeginRequest) GetIntents() []*Intent {
@@ -1341,7 +1437,7 @@ type BeginResponse struct {
 
 func (x *BeginResponse) Reset() {
 	*x = BeginResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[20]
+	mi := &file_catalogpb_catalog_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1353,7 +1449,7 @@ func (x *BeginResponse) String() string {
 func (*BeginResponse) ProtoMessage() {}
 
 func (x *BeginResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[20]
+	mi := &file_catalogpb_catalog_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1366,7 +1462,7 @@ func (x *BeginResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BeginResponse.ProtoReflect.Descriptor instead.
 func (*BeginResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{20}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *BeginResponse) GetGrants() []*Grant {
@@ -1385,7 +1481,7 @@ type RenewRequest struct {
 
 func (x *RenewRequest) Reset() {
 	*x = RenewRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[21]
+	mi := &file_catalogpb_catalog_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1493,7 @@ func (x *RenewRequest) String() string {
 func (*RenewRequest) ProtoMessage() {}
 
 func (x *RenewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[21]
+	mi := &file_catalogpb_catalog_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1506,7 @@ func (x *RenewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewRequest.ProtoReflect.Descriptor instead.
 func (*RenewRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{21}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RenewRequest) GetWriteIds() []string {
@@ -1430,7 +1526,7 @@ type RenewResponse struct {
 
 func (x *RenewResponse) Reset() {
 	*x = RenewResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[22]
+	mi := &file_catalogpb_catalog_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1538,7 @@ func (x *RenewResponse) String() string {
 func (*RenewResponse) ProtoMessage() {}
 
 func (x *RenewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[22]
+	mi := &file_catalogpb_catalog_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1551,7 @@ func (x *RenewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RenewResponse.ProtoReflect.Descriptor instead.
 func (*RenewResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{22}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RenewResponse) GetFailures() []*Failure {
@@ -1481,7 +1577,7 @@ type CommitRequest struct {
 
 func (x *CommitRequest) Reset() {
 	*x = CommitRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[23]
+	mi := &file_catalogpb_catalog_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1493,7 +1589,7 @@ func (x *CommitRequest) String() string {
 func (*CommitRequest) ProtoMessage() {}
 
 func (x *CommitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[23]
+	mi := &file_catalogpb_catalog_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1506,7 +1602,7 @@ func (x *CommitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitRequest.ProtoReflect.Descriptor instead.
 func (*CommitRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{23}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *CommitRequest) GetItems() []*CommitRequest_Item {
@@ -1525,7 +1621,7 @@ type CommitResponse struct {
 
 func (x *CommitResponse) Reset() {
 	*x = CommitResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[24]
+	mi := &file_catalogpb_catalog_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1537,7 +1633,7 @@ func (x *CommitResponse) String() string {
 func (*CommitResponse) ProtoMessage() {}
 
 func (x *CommitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[24]
+	mi := &file_catalogpb_catalog_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1550,7 +1646,7 @@ func (x *CommitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitResponse.ProtoReflect.Descriptor instead.
 func (*CommitResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{24}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *CommitResponse) GetResults() []*CommitResponse_Result {
@@ -1569,7 +1665,7 @@ type AbandonRequest struct {
 
 func (x *AbandonRequest) Reset() {
 	*x = AbandonRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[25]
+	mi := &file_catalogpb_catalog_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1581,7 +1677,7 @@ func (x *AbandonRequest) String() string {
 func (*AbandonRequest) ProtoMessage() {}
 
 func (x *AbandonRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[25]
+	mi := &file_catalogpb_catalog_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1594,7 +1690,7 @@ func (x *AbandonRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbandonRequest.ProtoReflect.Descriptor instead.
 func (*AbandonRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{25}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AbandonRequest) GetWriteIds() []string {
@@ -1612,7 +1708,7 @@ type AbandonResponse struct {
 
 func (x *AbandonResponse) Reset() {
 	*x = AbandonResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[26]
+	mi := &file_catalogpb_catalog_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1624,7 +1720,7 @@ func (x *AbandonResponse) String() string {
 func (*AbandonResponse) ProtoMessage() {}
 
 func (x *AbandonResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[26]
+	mi := &file_catalogpb_catalog_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1637,7 +1733,7 @@ func (x *AbandonResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AbandonResponse.ProtoReflect.Descriptor instead.
 func (*AbandonResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{26}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{28}
 }
 
 type DeleteRequest struct {
@@ -1650,7 +1746,7 @@ type DeleteRequest struct {
 
 func (x *DeleteRequest) Reset() {
 	*x = DeleteRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[27]
+	mi := &file_catalogpb_catalog_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1662,7 +1758,7 @@ func (x *DeleteRequest) String() string {
 func (*DeleteRequest) ProtoMessage() {}
 
 func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[27]
+	mi := &file_catalogpb_catalog_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1675,7 +1771,7 @@ func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{27}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DeleteRequest) GetBucket() string {
@@ -1701,7 +1797,7 @@ type DeleteResponse struct {
 
 func (x *DeleteResponse) Reset() {
 	*x = DeleteResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[28]
+	mi := &file_catalogpb_catalog_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1713,7 +1809,7 @@ func (x *DeleteResponse) String() string {
 func (*DeleteResponse) ProtoMessage() {}
 
 func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[28]
+	mi := &file_catalogpb_catalog_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1726,7 +1822,7 @@ func (x *DeleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteResponse.ProtoReflect.Descriptor instead.
 func (*DeleteResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{28}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeleteResponse) GetFailures() []*Failure {
@@ -1747,7 +1843,7 @@ type AdoptRequest struct {
 
 func (x *AdoptRequest) Reset() {
 	*x = AdoptRequest{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[29]
+	mi := &file_catalogpb_catalog_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1855,7 @@ func (x *AdoptRequest) String() string {
 func (*AdoptRequest) ProtoMessage() {}
 
 func (x *AdoptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[29]
+	mi := &file_catalogpb_catalog_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1868,7 @@ func (x *AdoptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptRequest.ProtoReflect.Descriptor instead.
 func (*AdoptRequest) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{29}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *AdoptRequest) GetBucket() string {
@@ -1805,7 +1901,7 @@ type AdoptResponse struct {
 
 func (x *AdoptResponse) Reset() {
 	*x = AdoptResponse{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[30]
+	mi := &file_catalogpb_catalog_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1817,7 +1913,7 @@ func (x *AdoptResponse) String() string {
 func (*AdoptResponse) ProtoMessage() {}
 
 func (x *AdoptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[30]
+	mi := &file_catalogpb_catalog_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1830,7 +1926,7 @@ func (x *AdoptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptResponse.ProtoReflect.Descriptor instead.
 func (*AdoptResponse) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{30}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *AdoptResponse) GetFailures() []*Failure {
@@ -1850,7 +1946,7 @@ type GetResponse_Item struct {
 
 func (x *GetResponse_Item) Reset() {
 	*x = GetResponse_Item{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[33]
+	mi := &file_catalogpb_catalog_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +1958,7 @@ func (x *GetResponse_Item) String() string {
 func (*GetResponse_Item) ProtoMessage() {}
 
 func (x *GetResponse_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[33]
+	mi := &file_catalogpb_catalog_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +1971,7 @@ func (x *GetResponse_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResponse_Item.ProtoReflect.Descriptor instead.
 func (*GetResponse_Item) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{16, 0}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{18, 0}
 }
 
 func (x *GetResponse_Item) GetObject() *Object {
@@ -1907,7 +2003,7 @@ type CommitRequest_Item struct {
 
 func (x *CommitRequest_Item) Reset() {
 	*x = CommitRequest_Item{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[34]
+	mi := &file_catalogpb_catalog_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1919,7 +2015,7 @@ func (x *CommitRequest_Item) String() string {
 func (*CommitRequest_Item) ProtoMessage() {}
 
 func (x *CommitRequest_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[34]
+	mi := &file_catalogpb_catalog_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1932,7 +2028,7 @@ func (x *CommitRequest_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitRequest_Item.ProtoReflect.Descriptor instead.
 func (*CommitRequest_Item) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{23, 0}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{25, 0}
 }
 
 func (x *CommitRequest_Item) GetWriteId() string {
@@ -2006,7 +2102,7 @@ type CommitRequest_Put struct {
 
 func (x *CommitRequest_Put) Reset() {
 	*x = CommitRequest_Put{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[35]
+	mi := &file_catalogpb_catalog_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2018,7 +2114,7 @@ func (x *CommitRequest_Put) String() string {
 func (*CommitRequest_Put) ProtoMessage() {}
 
 func (x *CommitRequest_Put) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[35]
+	mi := &file_catalogpb_catalog_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2031,7 +2127,7 @@ func (x *CommitRequest_Put) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitRequest_Put.ProtoReflect.Descriptor instead.
 func (*CommitRequest_Put) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{23, 1}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{25, 1}
 }
 
 func (x *CommitRequest_Put) GetObject() *Object {
@@ -2104,7 +2200,7 @@ type CommitRequest_Relocate struct {
 
 func (x *CommitRequest_Relocate) Reset() {
 	*x = CommitRequest_Relocate{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[36]
+	mi := &file_catalogpb_catalog_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2116,7 +2212,7 @@ func (x *CommitRequest_Relocate) String() string {
 func (*CommitRequest_Relocate) ProtoMessage() {}
 
 func (x *CommitRequest_Relocate) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[36]
+	mi := &file_catalogpb_catalog_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2129,7 +2225,7 @@ func (x *CommitRequest_Relocate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitRequest_Relocate.ProtoReflect.Descriptor instead.
 func (*CommitRequest_Relocate) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{23, 2}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{25, 2}
 }
 
 func (x *CommitRequest_Relocate) GetFromBackendId() string {
@@ -2184,7 +2280,7 @@ type CommitResponse_Result struct {
 
 func (x *CommitResponse_Result) Reset() {
 	*x = CommitResponse_Result{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[37]
+	mi := &file_catalogpb_catalog_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2196,7 +2292,7 @@ func (x *CommitResponse_Result) String() string {
 func (*CommitResponse_Result) ProtoMessage() {}
 
 func (x *CommitResponse_Result) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[37]
+	mi := &file_catalogpb_catalog_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2209,7 +2305,7 @@ func (x *CommitResponse_Result) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CommitResponse_Result.ProtoReflect.Descriptor instead.
 func (*CommitResponse_Result) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{24, 0}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{26, 0}
 }
 
 func (x *CommitResponse_Result) GetRev() string {
@@ -2236,7 +2332,7 @@ type DeleteRequest_Item struct {
 
 func (x *DeleteRequest_Item) Reset() {
 	*x = DeleteRequest_Item{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[38]
+	mi := &file_catalogpb_catalog_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2248,7 +2344,7 @@ func (x *DeleteRequest_Item) String() string {
 func (*DeleteRequest_Item) ProtoMessage() {}
 
 func (x *DeleteRequest_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[38]
+	mi := &file_catalogpb_catalog_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2261,7 +2357,7 @@ func (x *DeleteRequest_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRequest_Item.ProtoReflect.Descriptor instead.
 func (*DeleteRequest_Item) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{27, 0}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{29, 0}
 }
 
 func (x *DeleteRequest_Item) GetKey() string {
@@ -2296,7 +2392,7 @@ type AdoptRequest_Native struct {
 
 func (x *AdoptRequest_Native) Reset() {
 	*x = AdoptRequest_Native{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[39]
+	mi := &file_catalogpb_catalog_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2308,7 +2404,7 @@ func (x *AdoptRequest_Native) String() string {
 func (*AdoptRequest_Native) ProtoMessage() {}
 
 func (x *AdoptRequest_Native) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[39]
+	mi := &file_catalogpb_catalog_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2321,7 +2417,7 @@ func (x *AdoptRequest_Native) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptRequest_Native.ProtoReflect.Descriptor instead.
 func (*AdoptRequest_Native) Descriptor() ([]byte, []int) {
-	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{29, 0}
+	return file_catalogpb_catalog_proto_rawDescGZIP(), []int{31, 0}
 }
 
 func (x *AdoptRequest_Native) GetNativeKey() string {
@@ -2430,7 +2526,13 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x13SetPlacementRequest\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x1d\n" +
 	"\n" +
-	"backend_id\x18\x02 \x01(\tR\tbackendId\"4\n" +
+	"backend_id\x18\x02 \x01(\tR\tbackendId\"M\n" +
+	"\x14PendingWritesRequest\x12\x16\n" +
+	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x1d\n" +
+	"\n" +
+	"backend_id\x18\x02 \x01(\tR\tbackendId\"-\n" +
+	"\x15PendingWritesResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\"4\n" +
 	"\x13BackendInUseRequest\x12\x1d\n" +
 	"\n" +
 	"backend_id\x18\x01 \x01(\tR\tbackendId\"?\n" +
@@ -2586,11 +2688,12 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
 	"\x06_crc64\"G\n" +
 	"\rAdoptResponse\x126\n" +
-	"\bfailures\x18\x01 \x03(\v2\x1a.gelato.catalog.v1.FailureR\bfailures2\xcb\a\n" +
+	"\bfailures\x18\x01 \x03(\v2\x1a.gelato.catalog.v1.FailureR\bfailures2\xaf\b\n" +
 	"\aCatalog\x12K\n" +
 	"\tGetBucket\x12#.gelato.catalog.v1.GetBucketRequest\x1a\x19.gelato.catalog.v1.Bucket\x12\\\n" +
 	"\vListBuckets\x12%.gelato.catalog.v1.ListBucketsRequest\x1a&.gelato.catalog.v1.ListBucketsResponse\x12Q\n" +
-	"\fSetPlacement\x12&.gelato.catalog.v1.SetPlacementRequest\x1a\x19.gelato.catalog.v1.Bucket\x12_\n" +
+	"\fSetPlacement\x12&.gelato.catalog.v1.SetPlacementRequest\x1a\x19.gelato.catalog.v1.Bucket\x12b\n" +
+	"\rPendingWrites\x12'.gelato.catalog.v1.PendingWritesRequest\x1a(.gelato.catalog.v1.PendingWritesResponse\x12_\n" +
 	"\fBackendInUse\x12&.gelato.catalog.v1.BackendInUseRequest\x1a'.gelato.catalog.v1.BackendInUseResponse\x12G\n" +
 	"\x04List\x12\x1e.gelato.catalog.v1.ListRequest\x1a\x1f.gelato.catalog.v1.ListResponse\x12D\n" +
 	"\x03Get\x12\x1d.gelato.catalog.v1.GetRequest\x1a\x1e.gelato.catalog.v1.GetResponse\x12J\n" +
@@ -2613,7 +2716,7 @@ func file_catalogpb_catalog_proto_rawDescGZIP() []byte {
 	return file_catalogpb_catalog_proto_rawDescData
 }
 
-var file_catalogpb_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_catalogpb_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_catalogpb_catalog_proto_goTypes = []any{
 	(*Failure)(nil),                // 0: gelato.catalog.v1.Failure
 	(*Usage)(nil),                  // 1: gelato.catalog.v1.Usage
@@ -2622,103 +2725,107 @@ var file_catalogpb_catalog_proto_goTypes = []any{
 	(*ListBucketsRequest)(nil),     // 4: gelato.catalog.v1.ListBucketsRequest
 	(*ListBucketsResponse)(nil),    // 5: gelato.catalog.v1.ListBucketsResponse
 	(*SetPlacementRequest)(nil),    // 6: gelato.catalog.v1.SetPlacementRequest
-	(*BackendInUseRequest)(nil),    // 7: gelato.catalog.v1.BackendInUseRequest
-	(*BackendInUseResponse)(nil),   // 8: gelato.catalog.v1.BackendInUseResponse
-	(*Location)(nil),               // 9: gelato.catalog.v1.Location
-	(*Headers)(nil),                // 10: gelato.catalog.v1.Headers
-	(*Object)(nil),                 // 11: gelato.catalog.v1.Object
-	(*ObjectPart)(nil),             // 12: gelato.catalog.v1.ObjectPart
-	(*ListRequest)(nil),            // 13: gelato.catalog.v1.ListRequest
-	(*ListResponse)(nil),           // 14: gelato.catalog.v1.ListResponse
-	(*GetRequest)(nil),             // 15: gelato.catalog.v1.GetRequest
-	(*GetResponse)(nil),            // 16: gelato.catalog.v1.GetResponse
-	(*Intent)(nil),                 // 17: gelato.catalog.v1.Intent
-	(*Grant)(nil),                  // 18: gelato.catalog.v1.Grant
-	(*BeginRequest)(nil),           // 19: gelato.catalog.v1.BeginRequest
-	(*BeginResponse)(nil),          // 20: gelato.catalog.v1.BeginResponse
-	(*RenewRequest)(nil),           // 21: gelato.catalog.v1.RenewRequest
-	(*RenewResponse)(nil),          // 22: gelato.catalog.v1.RenewResponse
-	(*CommitRequest)(nil),          // 23: gelato.catalog.v1.CommitRequest
-	(*CommitResponse)(nil),         // 24: gelato.catalog.v1.CommitResponse
-	(*AbandonRequest)(nil),         // 25: gelato.catalog.v1.AbandonRequest
-	(*AbandonResponse)(nil),        // 26: gelato.catalog.v1.AbandonResponse
-	(*DeleteRequest)(nil),          // 27: gelato.catalog.v1.DeleteRequest
-	(*DeleteResponse)(nil),         // 28: gelato.catalog.v1.DeleteResponse
-	(*AdoptRequest)(nil),           // 29: gelato.catalog.v1.AdoptRequest
-	(*AdoptResponse)(nil),          // 30: gelato.catalog.v1.AdoptResponse
-	nil,                            // 31: gelato.catalog.v1.Object.ChecksumsEntry
-	nil,                            // 32: gelato.catalog.v1.Object.MetadataEntry
-	(*GetResponse_Item)(nil),       // 33: gelato.catalog.v1.GetResponse.Item
-	(*CommitRequest_Item)(nil),     // 34: gelato.catalog.v1.CommitRequest.Item
-	(*CommitRequest_Put)(nil),      // 35: gelato.catalog.v1.CommitRequest.Put
-	(*CommitRequest_Relocate)(nil), // 36: gelato.catalog.v1.CommitRequest.Relocate
-	(*CommitResponse_Result)(nil),  // 37: gelato.catalog.v1.CommitResponse.Result
-	(*DeleteRequest_Item)(nil),     // 38: gelato.catalog.v1.DeleteRequest.Item
-	(*AdoptRequest_Native)(nil),    // 39: gelato.catalog.v1.AdoptRequest.Native
-	nil,                            // 40: gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
-	(*timestamppb.Timestamp)(nil),  // 41: google.protobuf.Timestamp
+	(*PendingWritesRequest)(nil),   // 7: gelato.catalog.v1.PendingWritesRequest
+	(*PendingWritesResponse)(nil),  // 8: gelato.catalog.v1.PendingWritesResponse
+	(*BackendInUseRequest)(nil),    // 9: gelato.catalog.v1.BackendInUseRequest
+	(*BackendInUseResponse)(nil),   // 10: gelato.catalog.v1.BackendInUseResponse
+	(*Location)(nil),               // 11: gelato.catalog.v1.Location
+	(*Headers)(nil),                // 12: gelato.catalog.v1.Headers
+	(*Object)(nil),                 // 13: gelato.catalog.v1.Object
+	(*ObjectPart)(nil),             // 14: gelato.catalog.v1.ObjectPart
+	(*ListRequest)(nil),            // 15: gelato.catalog.v1.ListRequest
+	(*ListResponse)(nil),           // 16: gelato.catalog.v1.ListResponse
+	(*GetRequest)(nil),             // 17: gelato.catalog.v1.GetRequest
+	(*GetResponse)(nil),            // 18: gelato.catalog.v1.GetResponse
+	(*Intent)(nil),                 // 19: gelato.catalog.v1.Intent
+	(*Grant)(nil),                  // 20: gelato.catalog.v1.Grant
+	(*BeginRequest)(nil),           // 21: gelato.catalog.v1.BeginRequest
+	(*BeginResponse)(nil),          // 22: gelato.catalog.v1.BeginResponse
+	(*RenewRequest)(nil),           // 23: gelato.catalog.v1.RenewRequest
+	(*RenewResponse)(nil),          // 24: gelato.catalog.v1.RenewResponse
+	(*CommitRequest)(nil),          // 25: gelato.catalog.v1.CommitRequest
+	(*CommitResponse)(nil),         // 26: gelato.catalog.v1.CommitResponse
+	(*AbandonRequest)(nil),         // 27: gelato.catalog.v1.AbandonRequest
+	(*AbandonResponse)(nil),        // 28: gelato.catalog.v1.AbandonResponse
+	(*DeleteRequest)(nil),          // 29: gelato.catalog.v1.DeleteRequest
+	(*DeleteResponse)(nil),         // 30: gelato.catalog.v1.DeleteResponse
+	(*AdoptRequest)(nil),           // 31: gelato.catalog.v1.AdoptRequest
+	(*AdoptResponse)(nil),          // 32: gelato.catalog.v1.AdoptResponse
+	nil,                            // 33: gelato.catalog.v1.Object.ChecksumsEntry
+	nil,                            // 34: gelato.catalog.v1.Object.MetadataEntry
+	(*GetResponse_Item)(nil),       // 35: gelato.catalog.v1.GetResponse.Item
+	(*CommitRequest_Item)(nil),     // 36: gelato.catalog.v1.CommitRequest.Item
+	(*CommitRequest_Put)(nil),      // 37: gelato.catalog.v1.CommitRequest.Put
+	(*CommitRequest_Relocate)(nil), // 38: gelato.catalog.v1.CommitRequest.Relocate
+	(*CommitResponse_Result)(nil),  // 39: gelato.catalog.v1.CommitResponse.Result
+	(*DeleteRequest_Item)(nil),     // 40: gelato.catalog.v1.DeleteRequest.Item
+	(*AdoptRequest_Native)(nil),    // 41: gelato.catalog.v1.AdoptRequest.Native
+	nil,                            // 42: gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
+	(*timestamppb.Timestamp)(nil),  // 43: google.protobuf.Timestamp
 }
 var file_catalogpb_catalog_proto_depIdxs = []int32{
-	41, // 0: gelato.catalog.v1.Bucket.create_time:type_name -> google.protobuf.Timestamp
+	43, // 0: gelato.catalog.v1.Bucket.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: gelato.catalog.v1.Bucket.usage:type_name -> gelato.catalog.v1.Usage
-	41, // 2: gelato.catalog.v1.Bucket.usage_as_of:type_name -> google.protobuf.Timestamp
+	43, // 2: gelato.catalog.v1.Bucket.usage_as_of:type_name -> google.protobuf.Timestamp
 	2,  // 3: gelato.catalog.v1.ListBucketsResponse.buckets:type_name -> gelato.catalog.v1.Bucket
-	9,  // 4: gelato.catalog.v1.Object.location:type_name -> gelato.catalog.v1.Location
-	41, // 5: gelato.catalog.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
-	31, // 6: gelato.catalog.v1.Object.checksums:type_name -> gelato.catalog.v1.Object.ChecksumsEntry
-	10, // 7: gelato.catalog.v1.Object.headers:type_name -> gelato.catalog.v1.Headers
-	32, // 8: gelato.catalog.v1.Object.metadata:type_name -> gelato.catalog.v1.Object.MetadataEntry
-	12, // 9: gelato.catalog.v1.Object.parts:type_name -> gelato.catalog.v1.ObjectPart
-	11, // 10: gelato.catalog.v1.ListResponse.objects:type_name -> gelato.catalog.v1.Object
-	33, // 11: gelato.catalog.v1.GetResponse.items:type_name -> gelato.catalog.v1.GetResponse.Item
-	9,  // 12: gelato.catalog.v1.Grant.location:type_name -> gelato.catalog.v1.Location
+	11, // 4: gelato.catalog.v1.Object.location:type_name -> gelato.catalog.v1.Location
+	43, // 5: gelato.catalog.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
+	33, // 6: gelato.catalog.v1.Object.checksums:type_name -> gelato.catalog.v1.Object.ChecksumsEntry
+	12, // 7: gelato.catalog.v1.Object.headers:type_name -> gelato.catalog.v1.Headers
+	34, // 8: gelato.catalog.v1.Object.metadata:type_name -> gelato.catalog.v1.Object.MetadataEntry
+	14, // 9: gelato.catalog.v1.Object.parts:type_name -> gelato.catalog.v1.ObjectPart
+	13, // 10: gelato.catalog.v1.ListResponse.objects:type_name -> gelato.catalog.v1.Object
+	35, // 11: gelato.catalog.v1.GetResponse.items:type_name -> gelato.catalog.v1.GetResponse.Item
+	11, // 12: gelato.catalog.v1.Grant.location:type_name -> gelato.catalog.v1.Location
 	0,  // 13: gelato.catalog.v1.Grant.failure:type_name -> gelato.catalog.v1.Failure
-	17, // 14: gelato.catalog.v1.BeginRequest.intents:type_name -> gelato.catalog.v1.Intent
-	18, // 15: gelato.catalog.v1.BeginResponse.grants:type_name -> gelato.catalog.v1.Grant
+	19, // 14: gelato.catalog.v1.BeginRequest.intents:type_name -> gelato.catalog.v1.Intent
+	20, // 15: gelato.catalog.v1.BeginResponse.grants:type_name -> gelato.catalog.v1.Grant
 	0,  // 16: gelato.catalog.v1.RenewResponse.failures:type_name -> gelato.catalog.v1.Failure
-	34, // 17: gelato.catalog.v1.CommitRequest.items:type_name -> gelato.catalog.v1.CommitRequest.Item
-	37, // 18: gelato.catalog.v1.CommitResponse.results:type_name -> gelato.catalog.v1.CommitResponse.Result
-	38, // 19: gelato.catalog.v1.DeleteRequest.items:type_name -> gelato.catalog.v1.DeleteRequest.Item
+	36, // 17: gelato.catalog.v1.CommitRequest.items:type_name -> gelato.catalog.v1.CommitRequest.Item
+	39, // 18: gelato.catalog.v1.CommitResponse.results:type_name -> gelato.catalog.v1.CommitResponse.Result
+	40, // 19: gelato.catalog.v1.DeleteRequest.items:type_name -> gelato.catalog.v1.DeleteRequest.Item
 	0,  // 20: gelato.catalog.v1.DeleteResponse.failures:type_name -> gelato.catalog.v1.Failure
-	39, // 21: gelato.catalog.v1.AdoptRequest.natives:type_name -> gelato.catalog.v1.AdoptRequest.Native
+	41, // 21: gelato.catalog.v1.AdoptRequest.natives:type_name -> gelato.catalog.v1.AdoptRequest.Native
 	0,  // 22: gelato.catalog.v1.AdoptResponse.failures:type_name -> gelato.catalog.v1.Failure
-	11, // 23: gelato.catalog.v1.GetResponse.Item.object:type_name -> gelato.catalog.v1.Object
+	13, // 23: gelato.catalog.v1.GetResponse.Item.object:type_name -> gelato.catalog.v1.Object
 	0,  // 24: gelato.catalog.v1.GetResponse.Item.failure:type_name -> gelato.catalog.v1.Failure
-	9,  // 25: gelato.catalog.v1.CommitRequest.Item.location:type_name -> gelato.catalog.v1.Location
-	35, // 26: gelato.catalog.v1.CommitRequest.Item.put:type_name -> gelato.catalog.v1.CommitRequest.Put
-	36, // 27: gelato.catalog.v1.CommitRequest.Item.relocate:type_name -> gelato.catalog.v1.CommitRequest.Relocate
-	11, // 28: gelato.catalog.v1.CommitRequest.Put.object:type_name -> gelato.catalog.v1.Object
-	12, // 29: gelato.catalog.v1.CommitRequest.Put.parts:type_name -> gelato.catalog.v1.ObjectPart
+	11, // 25: gelato.catalog.v1.CommitRequest.Item.location:type_name -> gelato.catalog.v1.Location
+	37, // 26: gelato.catalog.v1.CommitRequest.Item.put:type_name -> gelato.catalog.v1.CommitRequest.Put
+	38, // 27: gelato.catalog.v1.CommitRequest.Item.relocate:type_name -> gelato.catalog.v1.CommitRequest.Relocate
+	13, // 28: gelato.catalog.v1.CommitRequest.Put.object:type_name -> gelato.catalog.v1.Object
+	14, // 29: gelato.catalog.v1.CommitRequest.Put.parts:type_name -> gelato.catalog.v1.ObjectPart
 	0,  // 30: gelato.catalog.v1.CommitResponse.Result.failure:type_name -> gelato.catalog.v1.Failure
-	41, // 31: gelato.catalog.v1.AdoptRequest.Native.mod_time:type_name -> google.protobuf.Timestamp
-	10, // 32: gelato.catalog.v1.AdoptRequest.Native.headers:type_name -> gelato.catalog.v1.Headers
-	40, // 33: gelato.catalog.v1.AdoptRequest.Native.metadata:type_name -> gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
+	43, // 31: gelato.catalog.v1.AdoptRequest.Native.mod_time:type_name -> google.protobuf.Timestamp
+	12, // 32: gelato.catalog.v1.AdoptRequest.Native.headers:type_name -> gelato.catalog.v1.Headers
+	42, // 33: gelato.catalog.v1.AdoptRequest.Native.metadata:type_name -> gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
 	3,  // 34: gelato.catalog.v1.Catalog.GetBucket:input_type -> gelato.catalog.v1.GetBucketRequest
 	4,  // 35: gelato.catalog.v1.Catalog.ListBuckets:input_type -> gelato.catalog.v1.ListBucketsRequest
 	6,  // 36: gelato.catalog.v1.Catalog.SetPlacement:input_type -> gelato.catalog.v1.SetPlacementRequest
-	7,  // 37: gelato.catalog.v1.Catalog.BackendInUse:input_type -> gelato.catalog.v1.BackendInUseRequest
-	13, // 38: gelato.catalog.v1.Catalog.List:input_type -> gelato.catalog.v1.ListRequest
-	15, // 39: gelato.catalog.v1.Catalog.Get:input_type -> gelato.catalog.v1.GetRequest
-	19, // 40: gelato.catalog.v1.Catalog.Begin:input_type -> gelato.catalog.v1.BeginRequest
-	21, // 41: gelato.catalog.v1.Catalog.Renew:input_type -> gelato.catalog.v1.RenewRequest
-	23, // 42: gelato.catalog.v1.Catalog.Commit:input_type -> gelato.catalog.v1.CommitRequest
-	25, // 43: gelato.catalog.v1.Catalog.Abandon:input_type -> gelato.catalog.v1.AbandonRequest
-	27, // 44: gelato.catalog.v1.Catalog.Delete:input_type -> gelato.catalog.v1.DeleteRequest
-	29, // 45: gelato.catalog.v1.Catalog.Adopt:input_type -> gelato.catalog.v1.AdoptRequest
-	2,  // 46: gelato.catalog.v1.Catalog.GetBucket:output_type -> gelato.catalog.v1.Bucket
-	5,  // 47: gelato.catalog.v1.Catalog.ListBuckets:output_type -> gelato.catalog.v1.ListBucketsResponse
-	2,  // 48: gelato.catalog.v1.Catalog.SetPlacement:output_type -> gelato.catalog.v1.Bucket
-	8,  // 49: gelato.catalog.v1.Catalog.BackendInUse:output_type -> gelato.catalog.v1.BackendInUseResponse
-	14, // 50: gelato.catalog.v1.Catalog.List:output_type -> gelato.catalog.v1.ListResponse
-	16, // 51: gelato.catalog.v1.Catalog.Get:output_type -> gelato.catalog.v1.GetResponse
-	20, // 52: gelato.catalog.v1.Catalog.Begin:output_type -> gelato.catalog.v1.BeginResponse
-	22, // 53: gelato.catalog.v1.Catalog.Renew:output_type -> gelato.catalog.v1.RenewResponse
-	24, // 54: gelato.catalog.v1.Catalog.Commit:output_type -> gelato.catalog.v1.CommitResponse
-	26, // 55: gelato.catalog.v1.Catalog.Abandon:output_type -> gelato.catalog.v1.AbandonResponse
-	28, // 56: gelato.catalog.v1.Catalog.Delete:output_type -> gelato.catalog.v1.DeleteResponse
-	30, // 57: gelato.catalog.v1.Catalog.Adopt:output_type -> gelato.catalog.v1.AdoptResponse
-	46, // [46:58] is the sub-list for method output_type
-	34, // [34:46] is the sub-list for method input_type
+	7,  // 37: gelato.catalog.v1.Catalog.PendingWrites:input_type -> gelato.catalog.v1.PendingWritesRequest
+	9,  // 38: gelato.catalog.v1.Catalog.BackendInUse:input_type -> gelato.catalog.v1.BackendInUseRequest
+	15, // 39: gelato.catalog.v1.Catalog.List:input_type -> gelato.catalog.v1.ListRequest
+	17, // 40: gelato.catalog.v1.Catalog.Get:input_type -> gelato.catalog.v1.GetRequest
+	21, // 41: gelato.catalog.v1.Catalog.Begin:input_type -> gelato.catalog.v1.BeginRequest
+	23, // 42: gelato.catalog.v1.Catalog.Renew:input_type -> gelato.catalog.v1.RenewRequest
+	25, // 43: gelato.catalog.v1.Catalog.Commit:input_type -> gelato.catalog.v1.CommitRequest
+	27, // 44: gelato.catalog.v1.Catalog.Abandon:input_type -> gelato.catalog.v1.AbandonRequest
+	29, // 45: gelato.catalog.v1.Catalog.Delete:input_type -> gelato.catalog.v1.DeleteRequest
+	31, // 46: gelato.catalog.v1.Catalog.Adopt:input_type -> gelato.catalog.v1.AdoptRequest
+	2,  // 47: gelato.catalog.v1.Catalog.GetBucket:output_type -> gelato.catalog.v1.Bucket
+	5,  // 48: gelato.catalog.v1.Catalog.ListBuckets:output_type -> gelato.catalog.v1.ListBucketsResponse
+	2,  // 49: gelato.catalog.v1.Catalog.SetPlacement:output_type -> gelato.catalog.v1.Bucket
+	8,  // 50: gelato.catalog.v1.Catalog.PendingWrites:output_type -> gelato.catalog.v1.PendingWritesResponse
+	10, // 51: gelato.catalog.v1.Catalog.BackendInUse:output_type -> gelato.catalog.v1.BackendInUseResponse
+	16, // 52: gelato.catalog.v1.Catalog.List:output_type -> gelato.catalog.v1.ListResponse
+	18, // 53: gelato.catalog.v1.Catalog.Get:output_type -> gelato.catalog.v1.GetResponse
+	22, // 54: gelato.catalog.v1.Catalog.Begin:output_type -> gelato.catalog.v1.BeginResponse
+	24, // 55: gelato.catalog.v1.Catalog.Renew:output_type -> gelato.catalog.v1.RenewResponse
+	26, // 56: gelato.catalog.v1.Catalog.Commit:output_type -> gelato.catalog.v1.CommitResponse
+	28, // 57: gelato.catalog.v1.Catalog.Abandon:output_type -> gelato.catalog.v1.AbandonResponse
+	30, // 58: gelato.catalog.v1.Catalog.Delete:output_type -> gelato.catalog.v1.DeleteResponse
+	32, // 59: gelato.catalog.v1.Catalog.Adopt:output_type -> gelato.catalog.v1.AdoptResponse
+	47, // [47:60] is the sub-list for method output_type
+	34, // [34:47] is the sub-list for method input_type
 	34, // [34:34] is the sub-list for extension type_name
 	34, // [34:34] is the sub-list for extension extendee
 	0,  // [0:34] is the sub-list for field type_name
@@ -2729,23 +2836,23 @@ func file_catalogpb_catalog_proto_init() {
 	if File_catalogpb_catalog_proto != nil {
 		return
 	}
-	file_catalogpb_catalog_proto_msgTypes[11].OneofWrappers = []any{}
-	file_catalogpb_catalog_proto_msgTypes[34].OneofWrappers = []any{
+	file_catalogpb_catalog_proto_msgTypes[13].OneofWrappers = []any{}
+	file_catalogpb_catalog_proto_msgTypes[36].OneofWrappers = []any{
 		(*CommitRequest_Item_Put)(nil),
 		(*CommitRequest_Item_Relocate)(nil),
 	}
-	file_catalogpb_catalog_proto_msgTypes[35].OneofWrappers = []any{
+	file_catalogpb_catalog_proto_msgTypes[37].OneofWrappers = []any{
 		(*CommitRequest_Put_IfAbsent)(nil),
 		(*CommitRequest_Put_IfRev)(nil),
 	}
-	file_catalogpb_catalog_proto_msgTypes[39].OneofWrappers = []any{}
+	file_catalogpb_catalog_proto_msgTypes[41].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_catalogpb_catalog_proto_rawDesc), len(file_catalogpb_catalog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   41,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -23,18 +23,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Catalog_GetBucket_FullMethodName    = "/gelato.catalog.v1.Catalog/GetBucket"
-	Catalog_ListBuckets_FullMethodName  = "/gelato.catalog.v1.Catalog/ListBuckets"
-	Catalog_SetPlacement_FullMethodName = "/gelato.catalog.v1.Catalog/SetPlacement"
-	Catalog_BackendInUse_FullMethodName = "/gelato.catalog.v1.Catalog/BackendInUse"
-	Catalog_List_FullMethodName         = "/gelato.catalog.v1.Catalog/List"
-	Catalog_Get_FullMethodName          = "/gelato.catalog.v1.Catalog/Get"
-	Catalog_Begin_FullMethodName        = "/gelato.catalog.v1.Catalog/Begin"
-	Catalog_Renew_FullMethodName        = "/gelato.catalog.v1.Catalog/Renew"
-	Catalog_Commit_FullMethodName       = "/gelato.catalog.v1.Catalog/Commit"
-	Catalog_Abandon_FullMethodName      = "/gelato.catalog.v1.Catalog/Abandon"
-	Catalog_Delete_FullMethodName       = "/gelato.catalog.v1.Catalog/Delete"
-	Catalog_Adopt_FullMethodName        = "/gelato.catalog.v1.Catalog/Adopt"
+	Catalog_GetBucket_FullMethodName     = "/gelato.catalog.v1.Catalog/GetBucket"
+	Catalog_ListBuckets_FullMethodName   = "/gelato.catalog.v1.Catalog/ListBuckets"
+	Catalog_SetPlacement_FullMethodName  = "/gelato.catalog.v1.Catalog/SetPlacement"
+	Catalog_PendingWrites_FullMethodName = "/gelato.catalog.v1.Catalog/PendingWrites"
+	Catalog_BackendInUse_FullMethodName  = "/gelato.catalog.v1.Catalog/BackendInUse"
+	Catalog_List_FullMethodName          = "/gelato.catalog.v1.Catalog/List"
+	Catalog_Get_FullMethodName           = "/gelato.catalog.v1.Catalog/Get"
+	Catalog_Begin_FullMethodName         = "/gelato.catalog.v1.Catalog/Begin"
+	Catalog_Renew_FullMethodName         = "/gelato.catalog.v1.Catalog/Renew"
+	Catalog_Commit_FullMethodName        = "/gelato.catalog.v1.Catalog/Commit"
+	Catalog_Abandon_FullMethodName       = "/gelato.catalog.v1.Catalog/Abandon"
+	Catalog_Delete_FullMethodName        = "/gelato.catalog.v1.Catalog/Delete"
+	Catalog_Adopt_FullMethodName         = "/gelato.catalog.v1.Catalog/Adopt"
 )
 
 // CatalogClient is the client API for Catalog service.
@@ -45,6 +46,10 @@ type CatalogClient interface {
 	ListBuckets(ctx context.Context, in *ListBucketsRequest, opts ...grpc.CallOption) (*ListBucketsResponse, error)
 	// SetPlacement changes where new objects of a bucket go.
 	SetPlacement(ctx context.Context, in *SetPlacementRequest, opts ...grpc.CallOption) (*Bucket, error)
+	// PendingWrites counts the writes of a bucket that were begun for another backend than the one named and are neither committed nor given
+	// up nor expired. Asked after SetPlacement answered, it only falls: at 0 nothing of the time before can appear elsewhere any more,
+	// except by a multipart upload that was created then.
+	PendingWrites(ctx context.Context, in *PendingWritesRequest, opts ...grpc.CallOption) (*PendingWritesResponse, error)
 	// BackendInUse says whether a backend still holds anything of the catalog or is a bucket's placement.
 	BackendInUse(ctx context.Context, in *BackendInUseRequest, opts ...grpc.CallOption) (*BackendInUseResponse, error)
 	// List returns the objects of a bucket in key order (no delimiter).
@@ -93,6 +98,16 @@ func (c *catalogClient) SetPlacement(ctx context.Context, in *SetPlacementReques
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Bucket)
 	err := c.cc.Invoke(ctx, Catalog_SetPlacement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *catalogClient) PendingWrites(ctx context.Context, in *PendingWritesRequest, opts ...grpc.CallOption) (*PendingWritesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PendingWritesResponse)
+	err := c.cc.Invoke(ctx, Catalog_PendingWrites_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -197,6 +212,10 @@ type CatalogServer interface {
 	ListBuckets(context.Context, *ListBucketsRequest) (*ListBucketsResponse, error)
 	// SetPlacement changes where new objects of a bucket go.
 	SetPlacement(context.Context, *SetPlacementRequest) (*Bucket, error)
+	// PendingWrites counts the writes of a bucket that were begun for another backend than the one named and are neither committed nor given
+	// up nor expired. Asked after SetPlacement answered, it only falls: at 0 nothing of the time before can appear elsewhere any more,
+	// except by a multipart upload that was created then.
+	PendingWrites(context.Context, *PendingWritesRequest) (*PendingWritesResponse, error)
 	// BackendInUse says whether a backend still holds anything of the catalog or is a bucket's placement.
 	BackendInUse(context.Context, *BackendInUseRequest) (*BackendInUseResponse, error)
 	// List returns the objects of a bucket in key order (no delimiter).
@@ -229,6 +248,9 @@ func (UnimplementedCatalogServer) ListBuckets(context.Context, *ListBucketsReque
 }
 func (UnimplementedCatalogServer) SetPlacement(context.Context, *SetPlacementRequest) (*Bucket, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetPlacement not implemented")
+}
+func (UnimplementedCatalogServer) PendingWrites(context.Context, *PendingWritesRequest) (*PendingWritesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PendingWrites not implemented")
 }
 func (UnimplementedCatalogServer) BackendInUse(context.Context, *BackendInUseRequest) (*BackendInUseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method BackendInUse not implemented")
@@ -328,6 +350,24 @@ func _Catalog_SetPlacement_Handler(srv interface{}, ctx context.Context, dec fun
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(CatalogServer).SetPlacement(ctx, req.(*SetPlacementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Catalog_PendingWrites_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PendingWritesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CatalogServer).PendingWrites(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Catalog_PendingWrites_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CatalogServer).PendingWrites(ctx, req.(*PendingWritesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -512,6 +552,10 @@ var Catalog_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetPlacement",
 			Handler:    _Catalog_SetPlacement_Handler,
+		},
+		{
+			MethodName: "PendingWrites",
+			Handler:    _Catalog_PendingWrites_Handler,
 		},
 		{
 			MethodName: "BackendInUse",

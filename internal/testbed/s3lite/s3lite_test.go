@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/opensds/gelato/internal/testbed"
 	"github.com/opensds/gelato/internal/testbed/s3lite"
@@ -53,6 +54,12 @@ func TestAgainstVersitygw(t *testing.T) {
 		if resp.Body.Close(); err != nil || string(got) != v {
 			t.Errorf("get %q: got %q, %v, want %q", k, got, err, v)
 		}
+	}
+	url := s3lite.Presign(e, http.MethodGet, "bkt", "dir/ä b+c%&=.txt", time.Minute, time.Now())
+	if resp, err := http.Get(url); err != nil {
+		t.Error(err)
+	} else if got, err := io.ReadAll(resp.Body); err != nil || resp.Body.Close() != nil || string(got) != "one" {
+		t.Errorf("presigned get: got %d %q, %v, want one", resp.StatusCode, got, err)
 	}
 	if err := c.Delete(ctx, "bkt", "a"); err != nil {
 		t.Fatal(err)

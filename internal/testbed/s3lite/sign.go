@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -41,13 +42,16 @@ func Sign(req *http.Request, e Endpoint, payloadHash string, now time.Time) {
 	b.WriteString("\n" + signed + "\n" + payloadHash)
 
 	scope := stamp[:8] + "/" + e.Region + "/s3/aws4_request"
-	sum := sha256.Sum256([]byte(b.String()))
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+e.Access+"/"+scope+", SignedHeaders="+signed+", Signature="+hex.EncodeToString(signature(e, stamp, scope, b.String())))
+}
+
+func signature(e Endpoint, stamp, scope, canonical string) []byte {
+	sum := sha256.Sum256([]byte(canonical))
 	key := []byte("AWS4" + e.Secret)
 	for _, part := range []string{stamp[:8], e.Region, "s3", "aws4_request"} {
 		key = mac(key, part)
 	}
-	signature := mac(key, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hex.EncodeToString(sum[:]))
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+e.Access+"/"+scope+", SignedHeaders="+signed+", Signature="+hex.EncodeToString(signature))
+	return mac(key, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hex.EncodeToString(sum[:]))
 }
 
 func mac(key []byte, text string) []byte {
@@ -81,4 +85,19 @@ func escape(s string, path bool) string {
 		}
 	}
 	return b.String()
+}
+
+// Presign returns a URL that carries its own signature
+// (docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html), good for the given time from now.
+func Presign(e Endpoint, method, bucket, key string, lasts time.Duration, now time.Time) string {
+	stamp := now.UTC().Format("20060102T150405Z")
+	scope := stamp[:8] + "/" + e.Region + "/s3/aws4_request"
+	path := escape("/"+bucket+"/"+key, true)
+	q := query(url.Values{
+		"X-Amz-Algorithm": {"AWS4-HMAC-SHA256"}, "X-Amz-Credential": {e.Access + "/" + scope}, "X-Amz-Date": {stamp},
+		"X-Amz-Expires": {strconv.Itoa(int(lasts.Seconds()))}, "X-Amz-SignedHeaders": {"host"},
+	})
+	host := e.URL[strings.Index(e.URL, "://")+3:]
+	canonical := method + "\n" + path + "\n" + q + "\nhost:" + host + "\n\nhost\n" + UnsignedPayload
+	return e.URL + path + "?" + q + "&X-Amz-Signature=" + hex.EncodeToString(signature(e, stamp, scope, canonical))
 }

@@ -1,0 +1,19 @@
+// Package all names every type of store that Gelato has. Services and commands import it to open stores; nothing in
+// adapters/ may.
+//
+// A new cloud is one line in Registry.
+package all
+
+import (
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/awss3"
+	"github.com/opensds/gelato/adapters/posix"
+)
+
+// Registry returns the types of stores by name.
+func Registry() adapters.Registry {
+	return adapters.Registry{
+		awss3.Type: awss3.Descriptor(),
+		posix.Type: posix.Descriptor(),
+	}
+}

@@ -1,0 +1,137 @@
+package awss3
+
+import (
+	"context"
+	"crypto/md5"
+	"errors"
+	"hash"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/minio/crc64nvme"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// body feeds one request: exactly size bytes of src, with their checksums on the way. The last bytes are handed on only once
+// the length and a known CRC64 have been found right; else the request breaks off and the store has nothing.
+//
+// The transport may still read after the request has failed, so the source is detached before a method returns.
+type body struct {
+	ctx      context.Context // of the request that the body belongs to
+	mu       sync.Mutex
+	src      io.Reader
+	size     int64
+	left     int64
+	crc      hash.Hash64
+	md5      hash.Hash // nil when not wanted
+	want     *uint64
+	err      error // why the source failed; it outranks what the store says
+	detached atomic.Bool
+	trailer  bool   // framed as aws-chunked
+	pending  []byte // frame bytes to be sent before anything else
+}
+
+func newBody(ctx context.Context, src io.Reader, size int64, want *uint64, withMD5 bool) *body {
+	if src == nil {
+		src = strings.NewReader("")
+	}
+	b := &body{ctx: ctx, src: src, size: size, left: size, crc: crc64nvme.New(), want: want}
+	if withMD5 {
+		b.md5 = md5.New()
+	}
+	return b
+}
+
+var errDetached = errors.New("request body used after its request")
+
+func (b *body) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.detached.Load():
+		return 0, errDetached
+	case b.err != nil:
+		return 0, b.err
+	case len(b.pending) > 0:
+		n := copy(p, b.pending)
+		b.pending = b.pending[n:]
+		return n, nil
+	case b.left == 0:
+		return 0, io.EOF
+	case len(p) == 0:
+		return 0, nil
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.src.Read(p)
+	if n > 0 {
+		b.crc.Write(p[:n])
+		if b.md5 != nil {
+			b.md5.Write(p[:n])
+		}
+		b.left -= int64(n)
+	}
+	switch {
+	case b.left == 0:
+		if b.err = b.finish(); b.err != nil {
+			return 0, b.err
+		}
+		if b.trailer {
+			b.pending = b.tail()
+		}
+		return n, nil
+	case err == io.EOF:
+		b.err = errs.Newf(errs.InvalidArgument, "the body ended %d bytes before its size of %d", b.left, b.size).Because("IncompleteBody")
+	case err != nil:
+		b.err = err
+	}
+	return n, b.err
+}
+
+// finish judges a body that has given all its bytes.
+func (b *body) finish() error {
+	var one [1]byte
+	for range 100 {
+		n, err := b.src.Read(one[:])
+		switch {
+		case n > 0:
+			return errs.Newf(errs.InvalidArgument, "the body is longer than its size of %d bytes", b.size)
+		case err == io.EOF:
+			if b.ctx.Err() != nil { // the last moment at which a cancelled request can still leave nothing
+				return context.Cause(b.ctx)
+			}
+			if b.want != nil && *b.want != b.crc.Sum64() {
+				return errs.Newf(errs.DataLoss, "the body does not have the CRC-64/NVME that was announced")
+			}
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return io.ErrNoProgress
+}
+
+// empty judges a body of size 0, which no request reads.
+func (b *body) empty() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.err = b.finish()
+	return b.err
+}
+
+// detach ends all use of the source and returns why it failed, if it did. When the source can seek, a caller may rewind it for another
+// try, so a Read under way is waited for; it does not take long. Others may block for as long as their sender likes: they are not waited for.
+func (b *body) detach() error {
+	b.detached.Store(true)
+	if _, ok := b.src.(io.Seeker); ok {
+		b.mu.Lock()
+	} else if !b.mu.TryLock() {
+		return nil // a Read is under way; it has not failed yet
+	}
+	defer b.mu.Unlock()
+	return b.err
+}

@@ -1,0 +1,73 @@
+package awss3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// Delete implements adapters.Store.
+func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
+	name, err := s.native(key)
+	if err != nil {
+		return err
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	if err := s.storable(ctx, *name); err != nil {
+		if errs.ReasonOf(err) == "KeyNotStorable" {
+			return nil // what the store would delete is another object
+		}
+		return err
+	}
+	if ifMatch != "" && !s.caps.ConditionalDelete {
+		info, err := s.Head(ctx, key)
+		switch {
+		case errs.Is(err, errs.NotFound):
+			return nil
+		case err != nil:
+			return fmt.Errorf("delete object: %w", err)
+		case info.ETag != ifMatch:
+			return errs.Newf(errs.FailedPrecondition, "the object has another ETag").Because("PreconditionFailed")
+		}
+	}
+	return s.delete(ctx, name, ifMatch)
+}
+
+// delete sends the condition along wherever the store does not refuse it.
+func (s *Store) delete(ctx context.Context, name *string, ifMatch string) error {
+	in := &s3.DeleteObjectInput{Bucket: &s.bucket, Key: name}
+	if ifMatch != "" && !s.habits.noDeleteCondition.Load() {
+		in.IfMatch = quote(ifMatch)
+	}
+	_, err := s.client.DeleteObject(ctx, in)
+	if err == nil {
+		return nil
+	}
+	err = fail(ctx, "delete object", err)
+	switch {
+	case errs.Is(err, errs.NotFound):
+		return nil
+	case in.IfMatch != nil && errs.Is(err, errs.Unimplemented) && !s.caps.ConditionalDelete:
+		s.habits.noDeleteCondition.Store(true)
+		return s.delete(ctx, name, ifMatch)
+	case isPrecondition(err):
+		if _, headErr := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: name}); headErr != nil && isStatus(headErr, http.StatusNotFound) {
+			return nil // absent: AWS may call that a failed condition
+		}
+		return condition(err, false)
+	}
+	return err
+}
+
+func isStatus(err error, status int) bool {
+	re, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	return ok && re.HTTPStatusCode() == status
+}

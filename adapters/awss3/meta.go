@@ -1,0 +1,119 @@
+package awss3
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
+	"mime"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// S3 keeps user metadata in headers. A value that is not plain visible ASCII travels as an RFC 2047 encoded word, as AWS itself returns
+// values that it got as UTF-8; so does a value that would be taken for one.
+
+// encodeMetadata makes header values of metadata.
+func encodeMetadata(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		if !plain(v) {
+			v = "=?UTF-8?B?" + base64.StdEncoding.EncodeToString([]byte(v)) + "?="
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// decodeMetadata is the reverse; what is no encoded word stays as it is.
+func decodeMetadata(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		if strings.HasPrefix(v, "=?") && strings.HasSuffix(v, "?=") {
+			if text, err := new(mime.WordDecoder).DecodeHeader(v); err == nil {
+				v = text
+			}
+		}
+		out[strings.ToLower(k)] = v
+	}
+	return out
+}
+
+// plain says whether a header carries v unchanged: empty values, outer blanks and runs of blanks get lost in some store or proxy.
+func plain(v string) bool {
+	if v == "" || v[0] == ' ' || v[len(v)-1] == ' ' || strings.Contains(v, "=?") || strings.Contains(v, "  ") {
+		return false
+	}
+	for i := range len(v) {
+		if v[i] < ' ' || v[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// formatCRC writes a CRC-64/NVME as S3 does: base64 of 8 bytes, big endian.
+func formatCRC(v uint64) *string {
+	text := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, v))
+	return &text
+}
+
+// parseCRC reads the CRC-64/NVME of a whole object or part; nil when there is none, or only one over the checksums of parts.
+func parseCRC(text *string, t types.ChecksumType) *uint64 {
+	if text == nil || t == types.ChecksumTypeComposite {
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(*text)
+	if err != nil || len(raw) != 8 {
+		return nil
+	}
+	v := binary.BigEndian.Uint64(raw)
+	return &v
+}
+
+// parseETag takes the quotes off.
+func parseETag(etag *string) string {
+	if etag == nil {
+		return ""
+	}
+	return strings.Trim(*etag, `"`)
+}
+
+func quote(etag string) *string {
+	etag = `"` + etag + `"`
+	return &etag
+}
+
+// etagMD5 returns the MD5 that an ETag may be, or nil: it has the form of one, and the store did not encrypt with a key of its
+// own, when the ETag is something else (API reference, "Object", on ETag).
+func etagMD5(etag string, sse types.ServerSideEncryption, sseCustomer *string) []byte {
+	if len(etag) != 32 || sse == types.ServerSideEncryptionAwsKms || sse == types.ServerSideEncryptionAwsKmsDsse || sseCustomer != nil {
+		return nil
+	}
+	sum, err := hex.DecodeString(etag)
+	if err != nil {
+		return nil
+	}
+	return sum
+}
+
+// set returns nil for "", so that no header is sent.
+func set(v string) *string {
+	if v == "" {
+		return nil
+	}
+	return &v
+}
+
+func deref(v *string) string {
+	if v == nil {
+		return ""
+	}
+	return *v
+}

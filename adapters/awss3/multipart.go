@@ -1,0 +1,310 @@
+package awss3
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// An upload id of ours is the store's with a mark in front: whether the upload was started with a CRC-64/NVME over the
+// whole object, because the parts and the completion have to be sent accordingly, by whichever process.
+const (
+	markCRC   = "c."
+	markPlain = "p."
+)
+
+func splitUploadID(id string) (native string, crc bool, err error) {
+	if native, ok := strings.CutPrefix(id, markCRC); ok && native != "" {
+		return native, true, nil
+	}
+	if native, ok := strings.CutPrefix(id, markPlain); ok && native != "" {
+		return native, false, nil
+	}
+	return "", false, errs.Newf(errs.NotFound, "there is no such upload").Because("NoSuchUpload")
+}
+
+// CreateUpload implements adapters.Store.
+func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOptions) (string, error) {
+	name, err := s.native(key)
+	if err != nil {
+		return "", err
+	}
+	if err := s.writable(); err != nil {
+		return "", err
+	}
+	if err := s.conditions(o); err != nil {
+		return "", err
+	}
+	if err := s.storable(ctx, *name); err != nil {
+		return "", err
+	}
+	in := &s3.CreateMultipartUploadInput{
+		Bucket: &s.bucket, Key: name,
+		ContentType: set(o.Headers.ContentType), ContentEncoding: set(o.Headers.ContentEncoding), ContentLanguage: set(o.Headers.ContentLanguage),
+		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
+		Metadata: encodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
+	}
+	if !s.habits.noUploadCRC.Load() {
+		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
+		out, err := s.client.CreateMultipartUpload(ctx, in, expires(o.Headers.Expires))
+		if err == nil && out.UploadId != nil {
+			return markCRC + *out.UploadId, nil
+		}
+		if err = fail(ctx, "create upload", err); !errs.Is(err, errs.InvalidArgument) && !errs.Is(err, errs.Unimplemented) {
+			return "", err
+		}
+		in.ChecksumAlgorithm, in.ChecksumType = "", ""
+	}
+	out, err := s.client.CreateMultipartUpload(ctx, in, expires(o.Headers.Expires))
+	if err != nil {
+		return "", fail(ctx, "create upload", err)
+	}
+	if out.UploadId == nil {
+		return "", errs.Newf(errs.Unavailable, "the store's answer is malformed")
+	}
+	s.habits.noUploadCRC.Store(true)
+	return markPlain + *out.UploadId, nil
+}
+
+// PutPart implements adapters.Store.
+func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+	name, err := s.native(key)
+	if err != nil {
+		return adapters.Part{}, err
+	}
+	if err := s.writable(); err != nil {
+		return adapters.Part{}, err
+	}
+	id, withCRC, err := splitUploadID(uploadID)
+	if err != nil {
+		return adapters.Part{}, err
+	}
+	switch {
+	case n < 1 || n > maxParts:
+		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "part %d is not 1 to %d", n, maxParts)
+	case size > maxPartSize:
+		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of %d bytes is more than %d", size, int64(maxPartSize)).Because("EntityTooLarge")
+	case size < 0:
+		return s.putPartUnknown(ctx, key, uploadID, n, r, crc64)
+	}
+	b, framed, err := s.send(ctx, kindPart, r, size, crc64, withCRC)
+	if err != nil {
+		return adapters.Part{}, err
+	}
+	number := int32(n)
+	in := &s3.UploadPartInput{Bucket: &s.bucket, Key: name, UploadId: &id, PartNumber: &number, ContentLength: &size}
+	how := unsigned
+	if framed {
+		how = b.chunked(&in.ContentLength)
+	}
+	if size > 0 {
+		in.Body = b
+	} else if err := b.empty(); err != nil {
+		return adapters.Part{}, fmt.Errorf("put part: %w", err)
+	}
+	if crc64 != nil && withCRC {
+		in.ChecksumCRC64NVME = formatCRC(*crc64)
+	}
+	out, err := s.client.UploadPart(ctx, in, how)
+	if failed := b.detach(); failed != nil {
+		return adapters.Part{}, fmt.Errorf("put part: read body: %w", failed)
+	}
+	if err != nil {
+		return adapters.Part{}, fail(ctx, "put part", err)
+	}
+	p := adapters.Part{N: n, Size: size, ETag: parseETag(out.ETag), CRC64: b.crc.Sum64()}
+	if b.md5 != nil {
+		p.MD5 = b.md5.Sum(nil)
+	}
+	p.Verified, p.Proof, err = s.prove(kindPart, withCRC && (crc64 != nil || framed), b, parseCRC(out.ChecksumCRC64NVME, ""), etagMD5(p.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm))
+	if err != nil {
+		return adapters.Part{}, fmt.Errorf("put part: %w", err)
+	}
+	return p, nil
+}
+
+// CompleteUpload implements adapters.Store. What it answers is always read back with Head, so that a completion repeated after a
+// lost answer, when the store no longer knows the upload, says the same as the first.
+func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts []adapters.Part, o adapters.PutOptions) (adapters.Info, error) {
+	name, err := s.native(key)
+	if err != nil {
+		return adapters.Info{}, err
+	}
+	if err := s.writable(); err != nil {
+		return adapters.Info{}, err
+	}
+	id, withCRC, err := splitUploadID(uploadID)
+	if err != nil {
+		return adapters.Info{}, err
+	}
+	if err := s.conditions(o); err != nil {
+		return adapters.Info{}, err
+	}
+	w, err := wholeOf(parts)
+	if err != nil {
+		return adapters.Info{}, err
+	}
+	if o.CRC64 != nil && *o.CRC64 != w.crc {
+		return adapters.Info{}, errs.Newf(errs.DataLoss, "the parts do not have the CRC-64/NVME that was announced")
+	}
+	in := &s3.CompleteMultipartUploadInput{Bucket: &s.bucket, Key: name, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: make([]types.CompletedPart, len(parts))}}
+	for i, p := range parts {
+		n := int32(p.N)
+		c := types.CompletedPart{PartNumber: &n, ETag: quote(p.ETag)}
+		if withCRC {
+			c.ChecksumCRC64NVME = formatCRC(p.CRC64)
+		}
+		in.MultipartUpload.Parts[i] = c
+	}
+	if withCRC {
+		in.ChecksumCRC64NVME, in.ChecksumType, in.MpuObjectSize = formatCRC(w.crc), types.ChecksumTypeFullObject, &w.size
+	}
+	if o.IfNoneMatch {
+		in.IfNoneMatch = set("*")
+	}
+	if o.IfMatch != "" {
+		in.IfMatch = quote(o.IfMatch)
+	}
+	refused, err := s.complete(ctx, in, o.IfNoneMatch)
+	if err != nil {
+		return adapters.Info{}, err
+	}
+	return s.completed(ctx, key, w, refused)
+}
+
+// complete asks the store to complete. It returns refused, without an error, when the store says that the upload is gone: it may be complete already.
+func (s *Store) complete(ctx context.Context, in *s3.CompleteMultipartUploadInput, ifNoneMatch bool) (refused, err error) {
+	_, err = s.client.CompleteMultipartUpload(ctx, in)
+	if err == nil {
+		return nil, nil
+	}
+	err = condition(fail(ctx, "complete upload", err), ifNoneMatch)
+	switch {
+	case errs.ReasonOf(err) == "NoSuchUpload":
+		return err, nil
+	case isPrecondition(err):
+		// A store may judge the condition before it finds that the upload is complete.
+		if open, openErr := s.isOpen(ctx, in.Key, in.UploadId); openErr != nil || open {
+			return nil, cmp.Or(openErr, err)
+		}
+		return err, nil
+	}
+	return nil, err
+}
+
+// isOpen says whether the store still knows an upload.
+func (s *Store) isOpen(ctx context.Context, name, id *string) (bool, error) {
+	one := int32(1)
+	_, err := s.client.ListParts(ctx, &s3.ListPartsInput{Bucket: &s.bucket, Key: name, UploadId: id, MaxParts: &one})
+	if err == nil {
+		return true, nil
+	}
+	if err = fail(ctx, "list parts", err); errs.Is(err, errs.NotFound) {
+		return false, nil
+	}
+	return false, err
+}
+
+// completed describes the object and checks that it is the one made of the parts. refused is what the store said when it would
+// not complete; it is the answer when the object is another one, or none.
+func (s *Store) completed(ctx context.Context, key string, w whole, refused error) (adapters.Info, error) {
+	info, err := s.Head(ctx, key)
+	switch {
+	case errs.Is(err, errs.NotFound) && refused != nil:
+		return adapters.Info{}, fmt.Errorf("complete upload: %w", refused)
+	case errs.Is(err, errs.NotFound):
+		// Deleted since, or another call is still at completing it.
+		return adapters.Info{}, errs.New(errs.Unavailable, "the completed object is not there yet", err)
+	case err != nil:
+		return adapters.Info{}, fmt.Errorf("complete upload: %w", err)
+	}
+	sameETag := w.etag != "" && info.ETag == w.etag
+	sameCRC := info.CRC64 != nil && *info.CRC64 == w.crc
+	switch {
+	case info.Size == w.size && sameCRC:
+		info.Verified, info.Proof = true, proofCheckedCRC
+	case info.Size == w.size && sameETag && info.CRC64 == nil:
+		info.Verified, info.Proof = w.verified, proofMD5
+	case refused != nil:
+		return adapters.Info{}, fmt.Errorf("complete upload: %w", refused)
+	case info.CRC64 != nil && sameETag:
+		return adapters.Info{}, errs.Newf(errs.DataLoss, "the store holds bytes with another CRC-64/NVME than the parts")
+	case info.Size != w.size || info.CRC64 != nil:
+		return adapters.Info{}, errs.Newf(errs.FailedPrecondition, "the object was replaced as soon as it was complete")
+	}
+	if !info.Verified {
+		info.Proof = ""
+	}
+	return info, nil
+}
+
+// whole is what an object made of parts must look like.
+type whole struct {
+	size     int64
+	crc      uint64
+	etag     string // as S3 forms it, "" when the parts' ETags are no MD5s
+	verified bool   // all parts are
+}
+
+func wholeOf(parts []adapters.Part) (whole, error) {
+	w := whole{verified: true}
+	if len(parts) == 0 || len(parts) > maxParts {
+		return w, errs.Newf(errs.InvalidArgument, "an upload is completed with 1 to %d parts", maxParts)
+	}
+	if !slices.IsSortedFunc(parts, func(a, b adapters.Part) int { return cmp.Compare(a.N, b.N) }) {
+		return w, errs.Newf(errs.InvalidArgument, "the parts are not in ascending order").Because("InvalidPartOrder")
+	}
+	sums, md5s := md5.New(), true
+	for i, p := range parts {
+		if i > 0 && p.N == parts[i-1].N {
+			return w, errs.Newf(errs.InvalidArgument, "part %d is named twice", p.N).Because("InvalidPartOrder")
+		}
+		w.crc = checksum.CombineCRC64(w.crc, p.CRC64, p.Size)
+		w.size += p.Size
+		w.verified = w.verified && p.Verified
+		sum, err := hex.DecodeString(p.ETag)
+		md5s = md5s && err == nil && len(sum) == md5.Size && (p.MD5 == nil || bytes.Equal(p.MD5, sum))
+		sums.Write(sum)
+	}
+	if md5s {
+		w.etag = hex.EncodeToString(sums.Sum(nil)) + "-" + strconv.Itoa(len(parts))
+	}
+	return w, nil
+}
+
+// AbortUpload implements adapters.Store.
+func (s *Store) AbortUpload(ctx context.Context, key, uploadID string) error {
+	name, err := s.native(key)
+	if err != nil {
+		return err
+	}
+	if err := s.writable(); err != nil {
+		return err
+	}
+	id, _, err := splitUploadID(uploadID)
+	if err != nil {
+		return nil // none of ours
+	}
+	_, err = s.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{Bucket: &s.bucket, Key: name, UploadId: &id})
+	if err == nil {
+		return nil
+	}
+	if err = fail(ctx, "abort upload", err); errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	return err
+}

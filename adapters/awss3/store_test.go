@@ -1,0 +1,112 @@
+package awss3
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/minio/crc64nvme"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/testbed"
+)
+
+// open makes a bucket on a versitygw of its own.
+func open(t *testing.T) *Store {
+	t.Helper()
+	srv := testbed.Versity(t, testbed.VersityOptions{})
+	srv.CreateBucket("bucket")
+	s, err := Open(adapters.Config{Type: Type, Endpoint: srv.Endpoint, BucketName: "bucket", Prefix: "pre/fix-", Access: srv.Access, Security: srv.Secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{1})
+	_, _ = r.Read(b)
+	return b
+}
+
+// stream hides everything of a reader but Read.
+type stream struct{ io.Reader }
+
+func TestProofs(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	for _, c := range []struct {
+		name  string
+		size  int
+		known bool // the CRC beforehand
+		sized bool
+		proof string
+	}{
+		{"known", 100, true, true, proofCheckedCRC},
+		{"unknown", 100, false, true, proofCheckedCRC},
+		{"empty", 0, true, true, proofCheckedCRC},
+		{"streamed", 300 << 10, true, true, proofCheckedCRC},
+		{"no size, small", 100, false, false, proofCheckedCRC},
+		{"no size, empty", 0, true, false, proofCheckedCRC},
+		{"no size, one part", spoolFirst + 1, false, false, proofCheckedCRC},
+		{"no size, exactly one part", spoolPart, true, false, proofCheckedCRC},
+		{"no size, parts", 2*spoolPart + 17, false, false, proofCheckedCRC},
+	} {
+		body, size := random(c.size), int64(-1)
+		if c.sized {
+			size = int64(c.size)
+		}
+		var o adapters.PutOptions
+		sum := crc64nvme.Checksum(body)
+		if c.known {
+			o.CRC64 = &sum
+		}
+		info, err := s.Put(t.Context(), c.name, stream{bytes.NewReader(body)}, size, o)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if !info.Verified || info.Proof != c.proof || info.Size != int64(c.size) || info.CRC64 == nil || *info.CRC64 != sum {
+			t.Errorf("%s: got %+v, want proof %q of %d bytes", c.name, info, c.proof, c.size)
+		}
+		rc, info, err := s.Get(t.Context(), c.name, adapters.Range{}, "")
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		got, err := io.ReadAll(rc)
+		rc.Close()
+		if err != nil || !bytes.Equal(got, body) || info.CRC64 == nil || *info.CRC64 != sum {
+			t.Errorf("%s: read %d bytes, %+v, %v", c.name, len(got), info, err)
+		}
+	}
+}
+
+func TestWrongBodyLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	wrong := uint64(7)
+	for _, c := range []struct {
+		name string
+		body string
+		size int64
+		o    adapters.PutOptions
+		want errs.Code
+	}{
+		{"short", "abc", 4, adapters.PutOptions{}, errs.InvalidArgument},
+		{"long", "abcde", 4, adapters.PutOptions{}, errs.InvalidArgument},
+		{"not empty", "a", 0, adapters.PutOptions{}, errs.InvalidArgument},
+		{"other bytes", "abcd", 4, adapters.PutOptions{CRC64: &wrong}, errs.DataLoss},
+		{"other bytes, no size", "abcd", -1, adapters.PutOptions{CRC64: &wrong}, errs.DataLoss},
+	} {
+		if _, err := s.Put(t.Context(), "k", strings.NewReader(c.body), c.size, c.o); !errs.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+		if _, err := s.Head(t.Context(), "k"); !errs.Is(err, errs.NotFound) {
+			t.Errorf("%s: something is there: %v", c.name, err)
+		}
+	}
+}

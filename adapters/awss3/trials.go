@@ -1,0 +1,150 @@
+package awss3
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// Compatible stores differ in ways that no answer of theirs tells. Each is found out once, with small objects of its own,
+// before the first write that depends on it. AWS itself holds every key.
+const (
+	// oddSegments: a store that keeps objects as files takes "a//b" and "a/./b" for "a/b".
+	oddSegments = iota
+	// oddCharacters: a store that does not know encoding-type=url cannot list characters that XML 1.0 does not have.
+	oddCharacters
+	// trailers: a store that understands aws-chunked bodies knows a broken one from a short one, and checks a CRC-64/NVME that is known only
+	// at the end. Without, a store may take what it got before a connection broke for the object (versitygw 1.8 does).
+	trailers
+	nTrials
+)
+
+// trials is what has been found out.
+type trials struct {
+	mu    sync.Mutex
+	known [nTrials]bool
+	good  [nTrials]bool
+}
+
+// sure returns what is known of a trial already.
+func (s *Store) sure(trial int) (good, known bool) {
+	if s.isAWS && trial != trailers {
+		return true, true
+	}
+	s.trials.mu.Lock()
+	defer s.trials.mu.Unlock()
+	return s.trials.good[trial], s.trials.known[trial]
+}
+
+// holds finds out how a trial ends in this store. The error is one of the connection, never the store's verdict.
+func (s *Store) holds(ctx context.Context, trial int) (bool, error) {
+	if good, known := s.sure(trial); known {
+		return good, nil
+	}
+	s.trials.mu.Lock()
+	defer s.trials.mu.Unlock()
+	if s.trials.known[trial] {
+		return s.trials.good[trial], nil
+	}
+	good, err := s.try(ctx, trial, s.prefix+".gelato-probe-"+rand.Text())
+	if err != nil && (errs.Retryable(err) || ctx.Err() != nil) {
+		return false, fmt.Errorf("try what the store can do: %w", err)
+	}
+	s.trials.known[trial], s.trials.good[trial] = true, good && err == nil
+	return s.trials.good[trial], nil
+}
+
+// try stores an object, looks what became of it, and removes it.
+func (s *Store) try(ctx context.Context, trial int, name string) (good bool, err error) {
+	dir := name
+	name += [nTrials]string{"/a//b/./c/../d", "/\x01\ufffe", ""}[trial]
+	b := newBody(ctx, strings.NewReader("trial"), 5, nil, false)
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &name, Body: b, ContentLength: &b.size}
+	how := unsigned
+	if trial == trailers {
+		how = b.chunked(&in.ContentLength)
+	}
+	out, err := s.client.PutObject(ctx, in, how)
+	if err != nil {
+		return false, fail(ctx, "put object", err)
+	}
+	defer func() {
+		ctx, cancel := cleanup(ctx)
+		defer cancel()
+		if derr := s.delete(ctx, &name, ""); err == nil {
+			err = derr
+		}
+	}()
+	if trial == trailers {
+		head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &name})
+		if err != nil {
+			return false, fail(ctx, "head object", err)
+		}
+		crc := parseCRC(out.ChecksumCRC64NVME, out.ChecksumType)
+		return crc != nil && *crc == b.crc.Sum64() && deref(head.ContentEncoding) == "" && head.ContentLength != nil && *head.ContentLength == b.size, nil
+	}
+	list, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &dir, EncodingType: types.EncodingTypeUrl})
+	if err != nil {
+		return false, fail(ctx, "list objects", err)
+	}
+	if len(list.Contents) != 1 {
+		return false, nil
+	}
+	listed, err := decodeKey(list.Contents[0].Key, list.EncodingType)
+	return listed == name, err
+}
+
+// odd says which oddities a native key has.
+func odd(name string) (has [nTrials]bool, any bool) {
+	for seg := range strings.SplitSeq(strings.TrimSuffix(name, "/"), "/") {
+		if seg == "" || seg == "." || seg == ".." {
+			has[oddSegments] = true
+		}
+	}
+	has[oddCharacters] = strings.ContainsFunc(name, func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\ufffe' || r == '\uffff'
+	})
+	return has, has[oddSegments] || has[oddCharacters]
+}
+
+// storable returns InvalidArgument for a native key that the store would mix up with another.
+func (s *Store) storable(ctx context.Context, name string) error {
+	has, any := odd(name)
+	if !any {
+		return nil
+	}
+	for trial := range has {
+		if !has[trial] {
+			continue
+		}
+		good, err := s.holds(ctx, trial)
+		if err != nil {
+			return err
+		}
+		if !good {
+			return errs.Newf(errs.InvalidArgument, "the store cannot hold this key exactly").Because("KeyNotStorable")
+		}
+	}
+	return nil
+}
+
+// absent says that the store is known not to hold a native key, though it may answer for it with another object.
+func (s *Store) absent(name string) bool {
+	has, any := odd(name)
+	if !any {
+		return false
+	}
+	for trial := range has {
+		if good, known := s.sure(trial); has[trial] && known && !good {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,434 @@
+package posix
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// An open upload is a folder in the hidden one: a file of JSON that describes it, and a file for each part, named by its number.
+// Parts carry a record as objects do. The folder is made whole, and leaves whole, by a rename.
+const uploadFile = "upload"
+
+const maxParts = 10_000
+
+type uploadRecord struct {
+	Key      string                  `json:"key"` // in full
+	Created  time.Time               `json:"created"`
+	Headers  adapters.ContentHeaders `json:"headers"`
+	Metadata map[string]string       `json:"metadata,omitempty"`
+}
+
+// CreateUpload implements adapters.Store.
+func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOptions) (string, error) {
+	full, err := s.beginWrite(ctx, key, o)
+	if err != nil {
+		return "", err
+	}
+	id := rand.Text()
+	r := uploadRecord{Key: full, Created: time.Now().UTC(), Headers: o.Headers, Metadata: o.Metadata}
+	if err := s.makeUpload(id, r); err != nil {
+		return "", fail("create upload", err)
+	}
+	return id, nil
+}
+
+func (s *Store) makeUpload(id string, r uploadRecord) error {
+	b, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	if len(b) > maxRecord {
+		return unix.E2BIG
+	}
+	staging := s.area.path + "/" + s.area.name()
+	if err := s.root.Mkdir(staging, dirMode); err != nil {
+		return err
+	}
+	if err = s.writeUpload(staging, b); err == nil {
+		err = s.root.Rename(staging, uploadsPath+"/"+id)
+	}
+	if err != nil {
+		s.root.RemoveAll(staging)
+		return err
+	}
+	if s.sync {
+		return s.folders.sync(uploadsPath + "/" + id)
+	}
+	return nil
+}
+
+func (s *Store) writeUpload(folder string, b []byte) error {
+	f, err := s.root.OpenFile(folder+"/"+uploadFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil && s.sync {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// openUpload opens the folder of an upload. NotFound when there is none of this id and key.
+func (s *Store) openUpload(full, id string) (*os.File, uploadRecord, error) {
+	var r uploadRecord
+	if !uploadID(id) {
+		return nil, r, noUpload(id)
+	}
+	dir, err := s.root.Open(uploadsPath + "/" + id)
+	if missing(err) {
+		return nil, r, noUpload(id)
+	}
+	if err != nil {
+		return nil, r, fail("open upload", err)
+	}
+	r, err = s.readUpload(id)
+	if err == nil && r.Key != full {
+		err = noUpload(id)
+	}
+	if err != nil {
+		dir.Close()
+		return nil, r, err
+	}
+	return dir, r, nil
+}
+
+// uploadID reports whether id has the form of one, and so is a name without surprises.
+func uploadID(id string) bool {
+	return len(id) == 26 && strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
+func (s *Store) readUpload(id string) (uploadRecord, error) {
+	var r uploadRecord
+	f, err := s.root.Open(uploadsPath + "/" + id + "/" + uploadFile)
+	if missing(err) {
+		return r, noUpload(id)
+	}
+	if err != nil {
+		return r, fail("open upload", err)
+	}
+	defer f.Close()
+	if err := json.NewDecoder(io.LimitReader(f, maxRecord)).Decode(&r); err != nil {
+		return r, errs.New(errs.DataLoss, "the upload's description is damaged", err)
+	}
+	return r, nil
+}
+
+// PutPart implements adapters.Store.
+func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, b io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+	full, err := s.beginWrite(ctx, key, adapters.PutOptions{})
+	if err != nil {
+		return adapters.Part{}, err
+	}
+	if n < 1 || n > maxParts {
+		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "part numbers are 1 to %d", maxParts).Because("PartNumber")
+	}
+	dir, _, err := s.openUpload(full, uploadID)
+	if err != nil {
+		return adapters.Part{}, err
+	}
+	defer dir.Close()
+	t, err := s.newStaged()
+	if err != nil {
+		return adapters.Part{}, fail("create", err)
+	}
+	defer t.close()
+	written, crc, err := t.fill(ctx, b, size)
+	if err != nil {
+		return adapters.Part{}, err
+	}
+	if err := checkCRC(crc64, crc); err != nil {
+		return adapters.Part{}, err
+	}
+	if err := t.finish(newRecord(adapters.PutOptions{}, crc)); err != nil {
+		return adapters.Part{}, err
+	}
+	if err := alive(ctx); err != nil {
+		return adapters.Part{}, err
+	}
+	if err := t.moveTo(dir, strconv.Itoa(n)); missing(err) {
+		return adapters.Part{}, noUpload(uploadID)
+	} else if err != nil {
+		return adapters.Part{}, fail("store part", err)
+	}
+	if s.sync {
+		if err := s.folders.sync(uploadsPath + "/" + uploadID); err != nil {
+			return adapters.Part{}, fail("fsync folder", err)
+		}
+	}
+	return adapters.Part{N: n, Size: written, ETag: t.etag, CRC64: crc, Verified: true, Proof: proof}, nil
+}
+
+// CompleteUpload implements adapters.Store. The parts are copied into one file by the kernel; its CRC is combined from theirs.
+// The object remembers the upload and its parts, so that completing again finds out that it is done.
+func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts []adapters.Part, o adapters.PutOptions) (adapters.Info, error) {
+	full, err := s.beginWrite(ctx, key, o)
+	if err != nil {
+		return adapters.Info{}, err
+	}
+	if err := checkParts(parts); err != nil {
+		return adapters.Info{}, err
+	}
+	unlock, err := s.area.locks.lock("upload " + uploadID)
+	if err != nil {
+		return adapters.Info{}, fail("lock", err)
+	}
+	defer unlock()
+	dir, up, err := s.openUpload(full, uploadID)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return adapters.Info{}, err
+	}
+	if dir != nil {
+		defer dir.Close()
+	}
+	mark := uploadMark(uploadID, parts)
+	if info, ok, derr := s.completed(full, mark); derr != nil {
+		return adapters.Info{}, derr
+	} else if ok {
+		s.dropUpload(uploadID)
+		return info, nil
+	}
+	if err != nil {
+		return adapters.Info{}, err
+	}
+	info, err := s.assemble(ctx, dir, up, mark, parts, o)
+	if err != nil {
+		return adapters.Info{}, err
+	}
+	s.dropUpload(uploadID)
+	return info, nil
+}
+
+func checkParts(parts []adapters.Part) error {
+	if len(parts) == 0 {
+		return errs.New(errs.InvalidArgument, "an upload needs at least one part", nil).Because("Parts")
+	}
+	last := 0
+	for _, p := range parts {
+		if p.N <= last || p.N > maxParts {
+			return errs.Newf(errs.InvalidArgument, "parts must be in ascending order of their numbers, 1 to %d", maxParts).Because("PartOrder")
+		}
+		last = p.N
+	}
+	return nil
+}
+
+// uploadMark names an upload and exactly these parts of it.
+func uploadMark(id string, parts []adapters.Part) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d %s\n", p.N, p.ETag)
+	}
+	return id + " " + hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// completed returns the object of a key if it was made by the upload with this mark.
+func (s *Store) completed(full, mark string) (adapters.Info, bool, error) {
+	fd, st, err := s.find(full)
+	if errs.Is(err, errs.NotFound) {
+		return adapters.Info{}, false, nil
+	}
+	if err != nil {
+		return adapters.Info{}, false, err
+	}
+	defer unix.Close(fd)
+	r, err := s.readRecord(fd, &st)
+	if err != nil {
+		return adapters.Info{}, false, fail("read record", err)
+	}
+	info := infoOf(full[len(s.prefix):], &st, r)
+	if r.Upload != mark || r.ETag != info.ETag {
+		return adapters.Info{}, false, nil
+	}
+	info.Verified, info.Proof = true, proofParts
+	return info, true, nil
+}
+
+func (s *Store) assemble(ctx context.Context, dir *os.File, up uploadRecord, mark string, parts []adapters.Part, o adapters.PutOptions) (adapters.Info, error) {
+	var crc uint64
+	for i, p := range parts { // all of them before the first byte is copied
+		f, err := s.openPart(dir, p)
+		if err != nil {
+			return adapters.Info{}, err
+		}
+		f.Close()
+		if i == 0 {
+			crc = p.CRC64
+		} else {
+			crc = checksum.CombineCRC64(crc, p.CRC64, p.Size)
+		}
+	}
+	if err := checkCRC(o.CRC64, crc); err != nil {
+		return adapters.Info{}, err
+	}
+	t, err := s.newStaged()
+	if err != nil {
+		return adapters.Info{}, fail("create", err)
+	}
+	defer t.close()
+	for _, p := range parts {
+		if err := s.appendPart(ctx, t, dir, p); err != nil {
+			return adapters.Info{}, err
+		}
+	}
+	r := newRecord(adapters.PutOptions{Headers: up.Headers, Metadata: up.Metadata}, crc)
+	r.Upload = mark
+	return s.store(ctx, up.Key, t, r, o, proofParts)
+}
+
+// openPart opens a part and checks that it is the one that was named.
+func (s *Store) openPart(dir *os.File, p adapters.Part) (*os.File, error) {
+	other := errs.Newf(errs.FailedPrecondition, "part %d is absent or was replaced", p.N).Because("InvalidPart")
+	fd, err := openAt(int(dir.Fd()), strconv.Itoa(p.N), unix.O_RDONLY, 0)
+	if missing(err) {
+		return nil, other
+	}
+	if err != nil {
+		return nil, fail("open part", err)
+	}
+	f := os.NewFile(uintptr(fd), strconv.Itoa(p.N))
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	var r record
+	if err == nil {
+		r, err = s.readRecord(fd, &st)
+	}
+	if err == nil {
+		if crc := r.crc(etagOf(&st)); st.Size == p.Size && crc != nil && *crc == p.CRC64 && r.ETag == p.ETag {
+			return f, nil
+		}
+		err = other
+	}
+	f.Close()
+	return nil, fail("read part", err)
+}
+
+func (s *Store) appendPart(ctx context.Context, t *staged, dir *os.File, p adapters.Part) error {
+	f, err := s.openPart(dir, p)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for left := p.Size; left > 0; {
+		if err := alive(ctx); err != nil {
+			return err
+		}
+		n, err := t.f.ReadFrom(&io.LimitedReader{R: f, N: min(left, sendAtOnce)}) // copy_file_range where there is one
+		if err != nil {
+			return fail("copy part", err)
+		}
+		if n == 0 {
+			return errs.Newf(errs.DataLoss, "part %d became shorter", p.N)
+		}
+		left -= n
+	}
+	return nil
+}
+
+// AbortUpload implements adapters.Store.
+func (s *Store) AbortUpload(ctx context.Context, key, uploadID string) error {
+	full, err := s.beginWrite(ctx, key, adapters.PutOptions{})
+	if err != nil {
+		return err
+	}
+	unlock, err := s.area.locks.lock("upload " + uploadID)
+	if err != nil {
+		return fail("lock", err)
+	}
+	defer unlock()
+	dir, _, err := s.openUpload(full, uploadID)
+	if errs.Is(err, errs.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	dir.Close()
+	return fail("abort", s.dropUpload(uploadID))
+}
+
+// dropUpload takes the upload's folder away in one step, so that no part can be added, and removes it.
+func (s *Store) dropUpload(id string) error {
+	if !uploadID(id) {
+		return nil
+	}
+	away := s.area.path + "/" + s.area.name()
+	if err := s.root.Rename(uploadsPath+"/"+id, away); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if s.sync {
+		if err := s.folders.sync(uploadsPath); err != nil {
+			return err
+		}
+	}
+	if err := s.root.RemoveAll(away); err != nil {
+		s.log.Warn("the parts of an upload cannot be removed", "upload", id, "error", err)
+	}
+	return nil
+}
+
+// ListUploads implements adapters.Store.
+func (s *Store) ListUploads(ctx context.Context, prefix string, limit int) ([]adapters.Upload, error) {
+	if err := alive(ctx); err != nil {
+		return nil, err
+	}
+	if limit < 1 {
+		return nil, errs.New(errs.InvalidArgument, "limit must be positive", nil).Because("limit")
+	}
+	dir, err := s.root.Open(uploadsPath)
+	if missing(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fail("open uploads", err)
+	}
+	defer dir.Close()
+	var found []adapters.Upload
+	for {
+		names, err := dir.Readdirnames(256)
+		for _, id := range names {
+			if err := alive(ctx); err != nil {
+				return nil, err
+			}
+			r, err := s.readUpload(id)
+			if errs.Is(err, errs.NotFound) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if !strings.HasPrefix(r.Key, s.prefix+prefix) {
+				continue
+			}
+			if found = append(found, adapters.Upload{Key: r.Key[len(s.prefix):], ID: id, Created: r.Created}); len(found) == limit {
+				return found, nil
+			}
+		}
+		if err == io.EOF {
+			return found, nil
+		}
+		if err != nil {
+			return nil, fail("list uploads", err)
+		}
+	}
+}

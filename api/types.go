@@ -1,0 +1,67 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/opensds/gelato/proto/backendpb"
+)
+
+// typeJSON is a backend type of REST.
+type typeJSON struct {
+	Name         string            `json:"name"`
+	Description  string            `json:"description"`
+	Fields       []fieldJSON       `json:"fields"`
+	Capabilities *capabilitiesJSON `json:"capabilities"`
+}
+
+// fieldJSON is a configuration field of a backend type, as in backendJSON; options are named "options.x".
+type fieldJSON struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Required    bool   `json:"required"`
+	Secret      bool   `json:"secret"`
+	Default     string `json:"default,omitempty"`
+}
+
+// capabilitiesJSON says what a store can do; sizes in bytes, 0 where there is no limit.
+type capabilitiesJSON struct {
+	MaxObjectSize     int64    `json:"maxObjectSize"`
+	MaxPutSize        int64    `json:"maxPutSize"`
+	Multipart         bool     `json:"multipart"`
+	MinPartSize       int64    `json:"minPartSize"`
+	MaxPartSize       int64    `json:"maxPartSize"`
+	MaxParts          int32    `json:"maxParts"`
+	MaxKeyBytes       int32    `json:"maxKeyBytes"`
+	ConditionalPut    bool     `json:"conditionalPut"`
+	ConditionalDelete bool     `json:"conditionalDelete"`
+	StoresChecksum    bool     `json:"storesChecksum"`
+	StorageClasses    []string `json:"storageClasses"`
+}
+
+func capabilitiesOf(c *backendpb.Capabilities) *capabilitiesJSON {
+	if c == nil {
+		return nil
+	}
+	out := &capabilitiesJSON{c.GetMaxObjectSize(), c.GetMaxPutSize(), c.GetMultipart(), c.GetMinPartSize(), c.GetMaxPartSize(), c.GetMaxParts(),
+		c.GetMaxKeyBytes(), c.GetConditionalPut(), c.GetConditionalDelete(), c.GetStoresChecksum(), c.GetStorageClasses()}
+	if out.StorageClasses == nil {
+		out.StorageClasses = []string{}
+	}
+	return out
+}
+
+func (s *Service) listTypes(w http.ResponseWriter, r *http.Request) error {
+	types, err := s.peers.Backends.Types(r.Context(), &backendpb.TypesRequest{})
+	if err != nil {
+		return err
+	}
+	var items []typeJSON
+	for _, t := range types.GetTypes() {
+		out := typeJSON{Name: t.GetName(), Description: t.GetDescription(), Fields: []fieldJSON{}, Capabilities: capabilitiesOf(t.GetCapabilities())}
+		for _, f := range t.GetFields() {
+			out.Fields = append(out.Fields, fieldJSON{f.GetName(), f.GetDescription(), f.GetRequired(), f.GetSecret(), f.GetDefault()})
+		}
+		items = append(items, out)
+	}
+	return writePage(w, items, false, nil)
+}

@@ -1,0 +1,15 @@
+package s3
+
+import "net/http"
+
+func (s *Service) abortMultipartUpload(w http.ResponseWriter, r *request) error {
+	b, err := s.bucketOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.catalog.AbortUpload(r.Context(), b, r.key, r.query.Get("uploadId")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

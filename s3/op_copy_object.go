@@ -1,0 +1,175 @@
+package s3
+
+import (
+	"context"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/s3/catalog"
+)
+
+// copySource is the object that a copy reads, found and checked.
+type copySource struct {
+	bucket catalog.Bucket
+	object catalog.Object
+}
+
+// source finds the source of a copy and judges the conditions on it.
+func (s *Service) source(r *request) (copySource, error) {
+	var src copySource
+	bucket, key, err := parseCopySource(r.Header.Get("X-Amz-Copy-Source"))
+	if err != nil {
+		return src, err
+	}
+	if src.bucket, err = s.catalog.Bucket(r.Context(), bucket); err != nil {
+		return src, err
+	}
+	if err := s.allow(r, src.bucket, r.Header.Get("X-Amz-Source-Expected-Bucket-Owner")); err != nil {
+		return src, err
+	}
+	if src.object, err = s.catalog.Get(r.Context(), src.bucket, key); err != nil {
+		return src, err
+	}
+	return src, copyConditions(r.Header, src.object)
+}
+
+// parseCopySource reads "[/]bucket/key[?versionId=null]", percent-encoded.
+func parseCopySource(header string) (bucket, key string, err error) {
+	path, query, _ := strings.Cut(header, "?")
+	if query != "" {
+		q, err := parseQuery(query)
+		if err == nil {
+			err = nullVersion(q)
+		}
+		if err != nil {
+			return "", "", err
+		}
+	}
+	path, unescapeErr := url.PathUnescape(path)
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if unescapeErr != nil || bucket == "" || key == "" {
+		return "", "", fail("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+	}
+	return bucket, key, checkKey(key)
+}
+
+func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
+	if r.query.Has("partNumber") || r.query.Has("versionId") {
+		return fail("InvalidArgument", "This operation does not accept the query parameters partNumber and versionId without uploadId")
+	}
+	b, o, cond, err := s.described(r)
+	if err != nil {
+		return err
+	}
+	src, err := s.source(r)
+	if err != nil {
+		return err
+	}
+	o, want, err := copied(r, b, o, src)
+	if err != nil {
+		return err
+	}
+	if o.StorageClass, err = s.fits(r, b, o.Size); err != nil {
+		return err
+	}
+	if err := s.already(r, b, cond); err != nil {
+		return err
+	}
+	return s.long(w, r, func() (func(*document), error) {
+		done, err := s.copyBytes(r.Context(), b, o, src, want, cond)
+		return func(x *document) {
+			x.top("CopyObjectResult")
+			x.time("LastModified", done.Modified)
+			x.etag(done.ETag)
+			x.objectSums(done)
+			x.close("CopyObjectResult")
+		}, err
+	})
+}
+
+// copied says what the new object is: described by the source's head, or with REPLACE by the request's headers.
+func copied(r *request, b catalog.Bucket, o catalog.Object, src copySource) (catalog.Object, checksum.Algorithm, error) {
+	switch r.Header.Get("X-Amz-Metadata-Directive") {
+	case "", "COPY":
+		if src.bucket.ID == b.ID && src.object.Key == o.Key && r.Header.Get("X-Amz-Storage-Class") == "" {
+			return o, "", fail("InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
+		}
+		o.Headers, o.Metadata = src.object.Headers, src.object.Metadata
+	case "REPLACE":
+	default:
+		return o, "", fail("InvalidArgument", "Unknown metadata directive.")
+	}
+	if src.object.Size > maxObject {
+		return o, "", fail("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
+	}
+	o.Size = src.object.Size
+	want, err := wantedAlgorithm(r.Header)
+	if want == "" && err == nil { // the copy has the kind of checksum that its source has
+		for name := range src.object.Checksums {
+			want = checksum.Algorithm(name)
+		}
+	}
+	return o, want, err
+}
+
+func wantedAlgorithm(h http.Header) (checksum.Algorithm, error) {
+	a := checksum.Algorithm(strings.ToUpper(h.Get("X-Amz-Checksum-Algorithm")))
+	if a != "" && !a.Valid() {
+		return "", fail("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+	}
+	return a, nil
+}
+
+func (s *Service) copyBytes(ctx context.Context, b catalog.Bucket, o catalog.Object, src copySource, want checksum.Algorithm, cond catalog.Condition) (catalog.Object, error) {
+	body, err := s.openSource(ctx, src, byteRange{0, src.object.Size}, wants{md5: true, algorithm: want})
+	if err != nil {
+		return o, err
+	}
+	defer body.Close()
+	sums := fullSum(want)
+	return s.store(ctx, b, o, body.payload, cond, func(o *catalog.Object, d digests) {
+		sums(o, d)
+		o.ETag = hex.EncodeToString(d.MD5)
+	})
+}
+
+// sourceBody is the bytes of a copy's source, hashed and verified as they pass.
+type sourceBody struct {
+	*payload
+	reader *objectReader // nil when there is nothing to read
+}
+
+func (b sourceBody) Close() {
+	if b.reader != nil {
+		b.reader.Close()
+	}
+}
+
+func (s *Service) openSource(ctx context.Context, src copySource, run byteRange, want wants) (sourceBody, error) {
+	var known *uint64
+	if run.length == src.object.Size {
+		known = src.object.CRC64
+	}
+	if run.length == 0 {
+		return sourceBody{payload: sourcePayload(http.NoBody, 0, want, known)}, nil
+	}
+	reader, err := s.open(ctx, src.bucket, src.object, run.offset, run.length)
+	if errs.Is(err, errs.NotFound) { // it moved since its head was read
+		now, again := s.catalog.Get(ctx, src.bucket, src.object.Key)
+		if again != nil {
+			return sourceBody{}, again
+		}
+		if !sameVersion(src.object, now) {
+			return sourceBody{}, fail("PreconditionFailed", "The source of the copy changed meanwhile")
+		}
+		reader, err = s.open(ctx, src.bucket, now, run.offset, run.length)
+	}
+	if err != nil {
+		return sourceBody{}, storeFailed(err)
+	}
+	return sourceBody{sourcePayload(reader, run.length, want, known), reader}, nil
+}

@@ -1,0 +1,103 @@
+package s3
+
+import (
+	"encoding/xml"
+	"net/http"
+	"strings"
+
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/s3/catalog"
+)
+
+type createRequest struct {
+	XMLName            xml.Name  `xml:"CreateBucketConfiguration"`
+	LocationConstraint string    `xml:"LocationConstraint"`
+	Location           *struct{} `xml:"Location"` // directory buckets
+	Bucket             *struct{} `xml:"Bucket"`
+	Tags               *struct{} `xml:"Tags"`
+}
+
+func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
+	if !validBucketName(r.bucket) {
+		return fail("InvalidBucketName", "The specified bucket is not valid.")
+	}
+	body, _, err := s.document(r, true)
+	if err != nil {
+		return err
+	}
+	var c createRequest
+	if len(body) > 0 {
+		if err := decodeXML(body, &c); err != nil {
+			return err
+		}
+	}
+	if c.Location != nil || c.Bucket != nil || c.Tags != nil {
+		return notImplemented("directory buckets and bucket tags")
+	}
+	if c.LocationConstraint == s.o.Region { // SDKs send the region that they sign with by themselves
+		c.LocationConstraint = ""
+	}
+	backend, err := s.backends.placement(r.Context(), c.LocationConstraint)
+	if err != nil {
+		return err
+	}
+	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend})
+	if errs.ReasonOf(err) == "BucketAlreadyOwnedByYou" && s.o.Region == legacyRegion {
+		err = nil // S3 does so in us-east-1
+	}
+	if err != nil {
+		return err
+	}
+	w.Header()["Location"] = []string{"/" + r.bucket}
+	w.Header()["Content-Length"] = []string{"0"}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// legacyRegion is the one region with rules of its own.
+const legacyRegion = "us-east-1"
+
+// validBucketName has the rules of https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html.
+func validBucketName(name string) bool {
+	if len(name) < 3 || len(name) > 63 {
+		return false
+	}
+	for i := range len(name) {
+		c := name[i]
+		alphanumeric := 'a' <= c && c <= 'z' || '0' <= c && c <= '9'
+		if !alphanumeric && c != '-' && c != '.' || !alphanumeric && (i == 0 || i == len(name)-1) {
+			return false
+		}
+	}
+	if strings.Contains(name, "..") {
+		return false
+	}
+	if looksLikeIP(name) {
+		return false
+	}
+	for _, p := range [...]string{"xn--", "sthree-", "amzn-s3-demo-"} {
+		if strings.HasPrefix(name, p) {
+			return false
+		}
+	}
+	for _, p := range [...]string{"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"} {
+		if strings.HasSuffix(name, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// looksLikeIP reports whether name is four numbers with dots, in range or not.
+func looksLikeIP(name string) bool {
+	parts := strings.Split(name, ".")
+	if len(parts) != 4 {
+		return false
+	}
+	for _, p := range parts {
+		if _, ok := digits(p); !ok || len(p) > 3 {
+			return false
+		}
+	}
+	return true
+}

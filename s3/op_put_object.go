@@ -1,0 +1,94 @@
+package s3
+
+import (
+	"encoding/hex"
+	"net/http"
+
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/s3/catalog"
+)
+
+func (s *Service) putObject(w http.ResponseWriter, r *request) error {
+	if r.query.Has("partNumber") || r.query.Has("versionId") {
+		return fail("InvalidArgument", "This operation does not accept the query parameters partNumber and versionId without uploadId")
+	}
+	b, o, cond, err := s.described(r)
+	if err != nil {
+		return err
+	}
+	body, err := s.payload(r, wants{md5: true})
+	if err != nil {
+		return err
+	}
+	if body.size < 0 {
+		return fail("MissingContentLength", "You must provide the Content-Length HTTP header.")
+	}
+	o.Size = body.size
+	if o.StorageClass, err = s.fits(r, b, o.Size); err != nil {
+		return err
+	}
+	if err := s.already(r, b, cond); err != nil {
+		return err
+	}
+	sums := fullSum(body.claim.algorithm)
+	done, err := s.store(r.Context(), b, o, body, cond, func(o *catalog.Object, d digests) {
+		sums(o, d)
+		o.ETag = hex.EncodeToString(d.MD5)
+	})
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Etag"] = []string{quoted(done.ETag)}
+	setSums(h, done)
+	h["Content-Length"] = []string{"0"}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// described reads what the headers of a write say of the new object.
+func (s *Service) described(r *request) (catalog.Bucket, catalog.Object, catalog.Condition, error) {
+	o := catalog.Object{Key: r.key, Headers: contentHeaders(r.Header)}
+	cond, err := writeCondition(r.Header)
+	if err != nil {
+		return catalog.Bucket{}, o, cond, err
+	}
+	if o.Metadata, err = userMetadata(r.Header); err != nil {
+		return catalog.Bucket{}, o, cond, err
+	}
+	if err := checkHeaders(o.Headers); err != nil {
+		return catalog.Bucket{}, o, cond, err
+	}
+	b, err := s.bucketOf(r)
+	return b, o, cond, err
+}
+
+// fits refuses what the backend cannot keep before a byte of it is read, and tells the storage class for the backend.
+func (s *Service) fits(r *request, b catalog.Bucket, size int64) (class string, err error) {
+	store, err := s.stores.Store(r.Context(), b.BackendID)
+	if err != nil {
+		return "", storeFailed(err)
+	}
+	c := store.Capabilities()
+	if size > maxObject || c.MaxPutSize > 0 && size > c.MaxPutSize {
+		return "", fail("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	}
+	return storageClass(r.Header, c)
+}
+
+// already judges conditions before the body is sent. The commit judges them again.
+func (s *Service) already(r *request, b catalog.Bucket, c catalog.Condition) error {
+	if !c.IfAbsent && c.IfETag == "" {
+		return nil
+	}
+	o, err := s.catalog.Get(r.Context(), b, r.key)
+	switch {
+	case errs.Is(err, errs.NotFound) && c.IfAbsent:
+		return nil
+	case err != nil:
+		return err
+	case c.IfAbsent || c.IfETag != o.ETag:
+		return fail("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+	}
+	return nil
+}

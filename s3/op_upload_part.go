@@ -1,0 +1,103 @@
+package s3
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/s3/catalog"
+)
+
+const maxPart = 5 << 30
+
+func (s *Service) uploadPart(w http.ResponseWriter, r *request) error {
+	u, n, store, err := s.partTarget(r)
+	if err != nil {
+		return err
+	}
+	body, err := s.payload(r, wants{md5: true, algorithm: checksum.Algorithm(u.ChecksumAlgorithm)})
+	if err != nil {
+		return err
+	}
+	if body.size < 0 {
+		return fail("MissingContentLength", "You must provide the Content-Length HTTP header.")
+	}
+	if u.ChecksumAlgorithm != "" && string(body.claim.algorithm) != u.ChecksumAlgorithm {
+		return fail("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", lowerHeader(u.ChecksumAlgorithm), lowerHeader(string(body.claim.algorithm)))
+	}
+	p, err := s.storePart(r.Context(), store, u, n, body)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h["Etag"] = []string{quoted(p.ETag)}
+	setSums(h, catalog.Object{Checksums: p.Checksums})
+	h["Content-Length"] = []string{"0"}
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// partTarget finds upload, part number and store of an UploadPart or UploadPartCopy.
+func (s *Service) partTarget(r *request) (catalog.Upload, int, adapters.Store, error) {
+	n, err := partNumber(r.query)
+	if err != nil {
+		return catalog.Upload{}, 0, nil, err
+	}
+	b, err := s.bucketOf(r)
+	if err != nil {
+		return catalog.Upload{}, 0, nil, err
+	}
+	u, err := s.catalog.Upload(r.Context(), b, r.key, r.query.Get("uploadId"))
+	if err != nil {
+		return u, 0, nil, err
+	}
+	store, err := s.stores.Store(r.Context(), u.Location.BackendID)
+	if err != nil {
+		return u, 0, nil, storeFailed(err)
+	}
+	if most := store.Capabilities().MaxParts; most > 0 && n > most {
+		return u, 0, nil, fail("InvalidArgument", "Part number must be an integer between 1 and %d, inclusive", most)
+	}
+	return u, n, store, nil
+}
+
+// storePart stores and records one part.
+func (s *Service) storePart(ctx context.Context, store adapters.Store, u catalog.Upload, n int, body *payload) (catalog.UploadPart, error) {
+	var p catalog.UploadPart
+	if most := store.Capabilities().MaxPartSize; body.size > maxPart || most > 0 && body.size > most {
+		return p, fail("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	}
+	read, crc, release, err := s.early(body, body.size)
+	if err != nil {
+		return p, err
+	}
+	native, err := store.PutPart(ctx, u.Location.NativeKey, u.NativeID, n, read, body.size, crc)
+	if body.err != nil {
+		return p, body.err
+	}
+	if errs.Is(err, errs.NotFound) {
+		return p, fail("NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.")
+	}
+	if err != nil {
+		return p, storeFailed(fmt.Errorf("store part: %w", err))
+	}
+	release()
+	if err := body.drain(); err != nil {
+		return p, err
+	}
+	d := body.result
+	if native.CRC64 != d.CRC64 || native.Size != body.size {
+		return p, storeFailed(errs.Newf(errs.DataLoss, "the store kept other bytes of a part than were sent"))
+	}
+	p.N, p.Size, p.CRC64, p.ETag, p.Native = n, body.size, d.CRC64, hex.EncodeToString(d.MD5), native
+	if d.Extra != nil {
+		p.Checksums = map[string][]byte{string(body.claim.algorithm): d.Extra}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	return p, s.catalog.PutPart(ctx, u, p)
+}

@@ -1,0 +1,80 @@
+package s3
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const maxKeyBytes = 1024
+
+// parseQuery decodes a query. Unlike url.ParseQuery it takes a semicolon for itself and refuses what is malformed.
+func parseQuery(raw string) (url.Values, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	values := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		n, err := url.QueryUnescape(name)
+		if err == nil {
+			value, err = url.QueryUnescape(value)
+		}
+		if err != nil || !utf8.ValidString(n) || !utf8.ValidString(value) {
+			return nil, fail("InvalidURI", "Couldn't parse the specified URI.")
+		}
+		values[n] = append(values[n], value)
+	}
+	return values, nil
+}
+
+// hoisted moves parameters of a presigned query that stand for headers into the headers, where they were signed and not sent.
+func hoisted(r *request) {
+	for name, values := range r.query {
+		if len(name) < 7 || !strings.EqualFold(name[:6], "x-amz-") {
+			continue
+		}
+		switch strings.ToLower(name[6:]) {
+		case "algorithm", "credential", "signature", "date", "signedheaders", "expires", "security-token", "content-sha256":
+			continue
+		}
+		if r.Header.Get(name) == "" && len(values) > 0 {
+			r.Header.Set(name, values[0])
+		}
+	}
+}
+
+// sessionToken refuses temporary credentials, which this build does not issue.
+func sessionToken(r *request) error {
+	if r.Header.Get("X-Amz-Security-Token") != "" || r.query.Get("X-Amz-Security-Token") != "" || r.query.Get("x-amz-security-token") != "" {
+		return fail("InvalidToken", "The provided token is malformed or otherwise invalid.")
+	}
+	return nil
+}
+
+func checkKey(key string) error {
+	if len(key) > maxKeyBytes {
+		return fail("KeyTooLongError", "Your key is too long")
+	}
+	if !utf8.ValidString(key) || strings.IndexByte(key, 0) >= 0 {
+		return fail("InvalidURI", "Couldn't parse the specified URI: a key is UTF-8 without NUL.")
+	}
+	return nil
+}
+
+// intParam reads a whole number of a query, def when it is absent, and cuts it to most.
+func intParam(q url.Values, name string, def, most int) (int, error) {
+	text := q.Get(name)
+	if text == "" {
+		return def, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
+		return 0, fail("InvalidArgument", "Provided %s not an integer or within integer range", name)
+	}
+	return min(int(n), most), nil
+}

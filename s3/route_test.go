@@ -1,0 +1,227 @@
+package s3
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+func TestRoute(t *testing.T) {
+	t.Parallel()
+	table := operations()
+	for _, c := range []struct{ method, bucket, key, query, header, want string }{
+		{"GET", "", "", "", "", "ListBuckets"},
+		{"GET", "b", "", "", "", "ListObjects"},
+		{"GET", "b", "", "list-type=2&prefix=x", "", "ListObjectsV2"},
+		{"GET", "b", "", "location", "", "GetBucketLocation"},
+		{"GET", "b", "", "uploads", "", "ListMultipartUploads"},
+		{"HEAD", "b", "", "", "", "HeadBucket"},
+		{"PUT", "b", "", "", "", "CreateBucket"},
+		{"DELETE", "b", "", "", "", "DeleteBucket"},
+		{"POST", "b", "", "delete", "", "DeleteObjects"},
+		{"PUT", "b", "k", "", "", "PutObject"},
+		{"PUT", "b", "k", "x-id=PutObject", "", "PutObject"},
+		{"PUT", "b", "k", "", "X-Amz-Copy-Source", "CopyObject"},
+		{"PUT", "b", "k", "uploadId=u&partNumber=1", "", "UploadPart"},
+		{"PUT", "b", "k", "uploadId=u&partNumber=1", "X-Amz-Copy-Source", "UploadPartCopy"},
+		{"GET", "b", "k", "", "", "GetObject"},
+		{"GET", "b", "k", "partNumber=1", "", "GetObject"},
+		{"GET", "b", "k", "uploadId=u", "", "ListParts"},
+		{"HEAD", "b", "k", "", "", "HeadObject"},
+		{"DELETE", "b", "k", "", "", "DeleteObject"},
+		{"DELETE", "b", "k", "uploadId=u", "", "AbortMultipartUpload"},
+		{"POST", "b", "k", "uploads", "", "CreateMultipartUpload"},
+		{"POST", "b", "k", "uploadId=u", "", "CompleteMultipartUpload"},
+
+		{"DELETE", "b", "", "uploads", "", "MethodNotAllowed"},
+		{"DELETE", "b", "", "location", "", "MethodNotAllowed"},
+		{"DELETE", "b", "k", "uploads", "", "MethodNotAllowed"},
+		{"PUT", "b", "k", "uploads", "", "MethodNotAllowed"},
+		{"POST", "b", "k", "", "", "MethodNotAllowed"},
+		{"PATCH", "b", "k", "", "", "MethodNotAllowed"},
+		{"PUT", "", "", "", "", "MethodNotAllowed"},
+		{"OPTIONS", "b", "", "", "", "MethodNotAllowed"},
+		{"POST", "b", "", "", "", "NotImplemented"},
+	} {
+		query, err := parseQuery(c.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := http.Header{}
+		if c.header != "" {
+			header.Set(c.header, "x")
+		}
+		op, err := route(table, c.method, c.bucket, c.key, query, header)
+		got := errs.ReasonOf(err)
+		if err == nil {
+			got = op.name
+		}
+		if got != c.want {
+			t.Errorf("%s bucket %q key %q ?%s %s: got %s, want %s", c.method, c.bucket, c.key, c.query, c.header, got, c.want)
+		}
+	}
+}
+
+// Whatever the method: a sub-resource that is not built never falls through to the operation on the bucket or object itself.
+func TestSubResourcesNotBuilt(t *testing.T) {
+	t.Parallel()
+	table := operations()
+	for name := range strings.SplitSeq("policy acl tagging versioning versions lifecycle cors encryption website notification logging replication object-lock retention legal-hold "+
+		"torrent restore select attributes analytics inventory metrics intelligent-tiering accelerate requestPayment ownershipControls publicAccessBlock policyStatus", " ") {
+		for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"} {
+			for _, key := range []string{"", "k"} {
+				for _, more := range []string{"", "&uploads", "&uploadId=u", "&delete", "&list-type=2"} {
+					query, _ := parseQuery(name + more)
+					if op, err := route(table, method, "b", key, query, nil); errs.ReasonOf(err) != "NotImplemented" {
+						t.Errorf("%s key %q ?%s%s: got %v, %v, want NotImplemented", method, key, name, more, op, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestLocate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		host, path, domain, bucket, key string
+		virtual                         bool
+	}{
+		{"localhost:8090", "/", "", "", "", false},
+		{"localhost:8090", "/b", "", "b", "", false},
+		{"localhost:8090", "/b/", "", "b", "", false},
+		{"localhost:8090", "/b/k", "", "b", "k", false},
+		{"localhost:8090", "/b//k", "", "b", "/k", false},
+		{"localhost:8090", "/b/../x/./y//", "", "b", "../x/./y//", false},
+		{"s3.example.org:8090", "/b/k", "s3.example.org", "b", "k", false},
+		{"b.s3.example.org:8090", "/k/l", "s3.example.org", "b", "k/l", true},
+		{"a.b.S3.example.org", "//k", "s3.example.org", "a.b", "/k", true},
+		{"b.s3.example.org", "/", "s3.example.org", "b", "", true},
+		{"xs3.example.org", "/b/k", "s3.example.org", "b", "k", false},
+	} {
+		bucket, key, virtual := locate(c.host, c.path, c.domain)
+		if bucket != c.bucket || key != c.key || virtual != c.virtual {
+			t.Errorf("%s%s: got %q %q %v, want %q %q %v", c.host, c.path, bucket, key, virtual, c.bucket, c.key, c.virtual)
+		}
+	}
+}
+
+func TestUnbuiltFeatures(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, value string
+		refused     bool
+	}{
+		{"X-Amz-Acl", "private", false}, {"X-Amz-Acl", "bucket-owner-full-control", false}, {"X-Amz-Acl", "public-read", true},
+		{"X-Amz-Grant-Read", "id=1", true}, {"X-Amz-Tagging", "a=b", true}, {"X-Amz-Tagging-Directive", "COPY", false},
+		{"X-Amz-Server-Side-Encryption", "AES256", true}, {"X-Amz-Server-Side-Encryption-Customer-Key", "x", true},
+		{"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key", "x", true}, {"X-Amz-Object-Lock-Mode", "GOVERNANCE", true},
+		{"X-Amz-Bucket-Object-Lock-Enabled", "true", true}, {"X-Amz-Bucket-Object-Lock-Enabled", "false", false},
+		{"X-Amz-Website-Redirect-Location", "/x", true}, {"X-Amz-Write-Offset-Bytes", "5", true}, {"X-Amz-Object-Ownership", "BucketOwnerEnforced", false},
+		{"X-Amz-Object-Ownership", "ObjectWriter", true}, {"X-Amz-Meta-Tagging", "x", false}, {"X-Amz-Date", "x", false}, {"X-Amz-Storage-Class", "STANDARD", false},
+	} {
+		err := unbuiltFeature(http.Header{c.name: {c.value}})
+		if refused := errs.ReasonOf(err) == "NotImplemented"; refused != c.refused {
+			t.Errorf("%s: %s: got %v, want refused %v", c.name, c.value, err, c.refused)
+		}
+	}
+}
+
+func TestParseRange(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		header         string
+		size           int64
+		offset, length int64
+		ok             bool
+		reason         string
+	}{
+		{"bytes=0-9", 100, 0, 10, true, ""}, {"bytes=90-", 100, 90, 10, true, ""}, {"bytes=-10", 100, 90, 10, true, ""},
+		{"bytes=0-0", 1, 0, 1, true, ""}, {"bytes=50-1000", 100, 50, 50, true, ""}, {"bytes=-1000", 100, 0, 100, true, ""},
+		{"bytes=0-99999999999999999999", 100, 0, 100, true, ""},
+		{"bytes=100-", 100, 0, 0, false, "InvalidRange"}, {"bytes=-0", 100, 0, 0, false, "InvalidRange"}, {"bytes=0-", 0, 0, 0, false, "InvalidRange"},
+		{"bytes=-5", 0, 0, 0, false, "InvalidRange"}, {"bytes=99999999999999999999-", 100, 0, 0, false, "InvalidRange"},
+		{"bytes=0-1,5-6", 100, 0, 0, false, ""}, {"items=0-1", 100, 0, 0, false, ""}, {"bytes=5-1", 100, 0, 0, false, ""}, {"bytes=x-1", 100, 0, 0, false, ""},
+		{"bytes=-", 100, 0, 0, false, ""}, {"bytes=", 100, 0, 0, false, ""}, {"bytes=+1-2", 100, 0, 0, false, ""}, {"bytes=--1", 100, 0, 0, false, ""},
+	} {
+		r, ok, err := parseRange(c.header, c.size)
+		if r.offset != c.offset || r.length != c.length || ok != c.ok || errs.ReasonOf(err) != c.reason {
+			t.Errorf("%s of %d: got %+v %v %v, want %d+%d %v %q", c.header, c.size, r, ok, err, c.offset, c.length, c.ok, c.reason)
+		}
+	}
+}
+
+func FuzzRange(f *testing.F) {
+	f.Add("bytes=0-9", int64(100))
+	f.Add("bytes=-5", int64(3))
+	f.Fuzz(func(t *testing.T, header string, size int64) {
+		if size < 0 {
+			return
+		}
+		r, ok, err := parseRange(header, size)
+		if ok && (err != nil || r.offset < 0 || r.length <= 0 || r.offset+r.length > size) {
+			t.Errorf("%q of %d: %+v, %v", header, size, r, err)
+		}
+	})
+}
+
+func FuzzQuery(f *testing.F) {
+	f.Add("a=b&c;d=%20+")
+	f.Fuzz(func(t *testing.T, raw string) {
+		q, err := parseQuery(raw)
+		if err != nil {
+			return
+		}
+		again, err := parseQuery(q.Encode())
+		if err != nil || again.Encode() != q.Encode() {
+			t.Errorf("%q: %v became %v, %v", raw, q, again, err)
+		}
+	})
+}
+
+func FuzzXML(f *testing.F) {
+	f.Add([]byte(`<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>`))
+	f.Add([]byte(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Part><PartNumber>1</PartNumber><ETag>"x"</ETag></Part></CompleteMultipartUpload>`))
+	f.Add([]byte(`<CreateBucketConfiguration><LocationConstraint>x</LocationConstraint></CreateBucketConfiguration>`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if list, err := parseComplete(body); err == nil && (len(list) == 0 || len(list) > maxParts) {
+			t.Errorf("%q: %d parts", body, len(list))
+		}
+		for _, into := range []any{new(deleteRequest), new(createRequest)} {
+			if err := decodeXML(body, into); err != nil && errs.ReasonOf(err) != "MalformedXML" {
+				t.Errorf("%q: %v", body, err)
+			}
+		}
+	})
+}
+
+func FuzzCopySource(f *testing.F) {
+	f.Add("/b/a%20b?versionId=null")
+	f.Fuzz(func(t *testing.T, header string) {
+		bucket, key, err := parseCopySource(header)
+		if err == nil && (bucket == "" || key == "" || len(key) > maxKeyBytes) {
+			t.Errorf("%q: %q %q", header, bucket, key)
+		}
+		if err == nil {
+			if b, k, err := parseCopySource(url.PathEscape(bucket) + "/" + url.PathEscape(key)); err != nil || b != bucket || k != key {
+				t.Errorf("%q: %q %q, then %q %q %v", header, bucket, key, b, k, err)
+			}
+		}
+	})
+}
+
+func TestBucketNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"abc": true, "a-b.c": true, "123": true, "my.bucket-1": true, strings.Repeat("a", 63): true, "1.2.3": true, "a.1.2.3": true,
+		"": false, "ab": false, strings.Repeat("a", 64): false, "Abc": false, "a_b": false, "-abc": false, "abc-": false, ".abc": false, "abc.": false,
+		"a..b": false, "192.168.5.4": false, "999.999.999.999": false, "xn--abc": false, "sthree-abc": false, "abc-s3alias": false, "abc--ol-s3": false, "abc--x-s3": false, "äbc": false, "a b": false,
+	} {
+		if got := validBucketName(name); got != want {
+			t.Errorf("%q: got %v, want %v", name, got, want)
+		}
+	}
+}

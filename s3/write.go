@@ -1,0 +1,140 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/blob"
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/s3/catalog"
+)
+
+const (
+	maxObject     = 5 << 30 // of one PUT or copy
+	maxParts      = 10_000
+	nullVersionID = "null"           // of objects in unversioned buckets
+	settleTimeout = 30 * time.Second // for Commit once the bytes are stored, whether or not the client still waits
+)
+
+// store writes one object: begin, upload, commit. o says everything but location and what is computed of the body; sums tells
+// of the digests what goes into the head. If anything fails nothing of it becomes visible.
+func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object, body *payload, cond catalog.Condition, sums func(*catalog.Object, digests)) (catalog.Object, error) {
+	read, crc, release, err := s.early(body, o.Size)
+	if err != nil {
+		return o, err
+	}
+	w, err := s.catalog.Begin(ctx, b, o.Key, "", o.Size)
+	if err != nil {
+		return o, err
+	}
+	done, err := s.storeBegun(ctx, w, o, body, read, crc, cond, sums)
+	if err != nil {
+		s.catalog.Abandon(context.WithoutCancel(ctx), w)
+		return done, err
+	}
+	release()
+	return done, nil
+}
+
+func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Object, body *payload, read io.Reader, crc *uint64, cond catalog.Condition, sums func(*catalog.Object, digests)) (catalog.Object, error) {
+	store, err := s.stores.Store(ctx, w.Location.BackendID)
+	if err != nil {
+		return o, storeFailed(err)
+	}
+	stop := s.renew(ctx, w)
+	info, err := store.Put(ctx, w.Location.NativeKey, read, o.Size, adapters.PutOptions{
+		Headers: o.Headers, Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, nullVersionID, w.Location.NativeKey), StorageClass: o.StorageClass, CRC64: crc,
+	})
+	stop()
+	if failure := body.err; failure != nil {
+		return o, failure
+	}
+	if err != nil {
+		return o, storeFailed(fmt.Errorf("store blob: %w", err))
+	}
+	if err := body.drain(); err != nil {
+		return o, err
+	}
+	if info.Size != o.Size {
+		return o, storeFailed(errs.Newf(errs.DataLoss, "the store kept %d bytes of %d", info.Size, o.Size))
+	}
+	d := body.result
+	o.CRC64 = &d.CRC64
+	sums(&o, d)
+	o.Location = w.Location
+	o.Location.NativeETag = info.ETag
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
+	defer cancel()
+	return s.catalog.Commit(ctx, w, o, nil, cond)
+}
+
+// early reads a small body whole, so that it is verified before anything is begun, its CRC is known to the store, and an adapter can send it again.
+func (s *Service) early(body *payload, size int64) (read io.Reader, crc *uint64, release func(), err error) {
+	release = func() {}
+	if size > smallBody {
+		return body, nil, release, nil
+	}
+	buf := buffer(&s.small, smallBody)
+	if _, err := io.ReadFull(body, (*buf)[:size]); err == nil {
+		body.drain()
+	}
+	if body.err != nil {
+		return nil, nil, release, body.err
+	}
+	d := body.result
+	// The buffer is used again after a success only: what failed may still be reading it.
+	return bytes.NewReader((*buf)[:size]), &d.CRC64, func() { s.small.Put(buf) }, nil
+}
+
+// renew prolongs a write that takes long. stop ends it and waits.
+func (s *Service) renew(ctx context.Context, w *catalog.Write) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Add(1)
+	timer := time.AfterFunc(w.TTL/3, func() {
+		defer running.Done()
+		for ctx.Err() == nil {
+			if err := s.catalog.Renew(ctx, w); err != nil && ctx.Err() == nil {
+				s.o.Log.WarnContext(ctx, "write not renewed", "bucket", w.Bucket.Name, "key", w.Key, "err", err)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(max(w.TTL/3, time.Second)):
+			}
+		}
+	})
+	return func() {
+		cancel()
+		if timer.Stop() {
+			return
+		}
+		running.Wait()
+	}
+}
+
+// fullSum keeps the checksum of a whole object: the one claimed or wanted, CRC64NVME otherwise.
+func fullSum(a checksum.Algorithm) func(*catalog.Object, digests) {
+	return func(o *catalog.Object, d digests) {
+		o.ChecksumType = fullObject
+		if a == "" || d.Extra == nil {
+			o.Checksums = map[string][]byte{string(checksum.CRC64NVME): checksum.Bytes64(d.CRC64)}
+			return
+		}
+		o.Checksums = map[string][]byte{string(a): d.Extra}
+	}
+}
+
+// buffer takes a buffer of size bytes from a pool.
+func buffer(pool *sync.Pool, size int) *[]byte {
+	if b, _ := pool.Get().(*[]byte); b != nil {
+		return b
+	}
+	b := make([]byte, size)
+	return &b
+}
