@@ -3,89 +3,55 @@ package s3
 import (
 	"context"
 	"fmt"
-	"sync"
-	"time"
 
+	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/proto/backendpb"
 )
 
-const (
-	nameAge  = 2 * time.Second // how old a cached backend name may be
-	maxNames = 10_000
-)
-
-// backends knows the backends by name and id; names are remembered for nameAge.
-type backends struct {
-	client backendpb.BackendsClient
-	now    func() time.Time
-
-	mu    sync.RWMutex
-	names map[string]knownName // by id
+// Places opens and describes the backends by id; adapters/pool implements it.
+type Places interface {
+	Store(ctx context.Context, backendID string) (adapters.Store, error)
+	Backend(ctx context.Context, backendID string) (*backendpb.Backend, error)
 }
 
-type knownName struct {
-	name  string
-	until time.Time
-}
-
-func newBackends(client backendpb.BackendsClient, now func() time.Time) *backends {
-	return &backends{client: client, now: now, names: map[string]knownName{}}
-}
-
-// name is the name of a backend. When it cannot be asked for, an old name or the id has to do: it is a hint for people only.
-func (b *backends) name(ctx context.Context, id string) string {
-	now := b.now()
-	b.mu.RLock()
-	known, ok := b.names[id]
-	b.mu.RUnlock()
-	if ok && now.Before(known.until) {
-		return known.name
+// backendName is the name of a backend for people. When it cannot be asked for, the id has to do.
+func (s *Service) backendName(ctx context.Context, id string) string {
+	b, err := s.places.Backend(ctx, id)
+	if err != nil {
+		return id
 	}
-	switch got, err := b.client.Get(ctx, &backendpb.GetRequest{IdOrName: id}); {
-	case err == nil:
-		known.name = got.Name
-	case !ok:
-		known.name = id
-	}
-	known.until = now.Add(nameAge)
-	b.mu.Lock()
-	if len(b.names) >= maxNames {
-		clear(b.names)
-	}
-	b.names[id] = known
-	b.mu.Unlock()
-	return known.name
+	return b.Name
 }
 
-// placement is the id of the backend that a location constraint names; the default backend when it is empty.
-func (b *backends) placement(ctx context.Context, constraint string) (string, error) {
+// placement is the id of the backend that a location constraint names; of the default backend when it is empty.
+func (s *Service) placement(ctx context.Context, constraint string) (string, error) {
 	if constraint == "" {
-		return b.standard(ctx)
+		return s.defaultBackend(ctx)
 	}
-	got, err := b.client.Get(ctx, &backendpb.GetRequest{IdOrName: constraint})
+	b, err := s.backends.Get(ctx, &backendpb.GetRequest{IdOrName: constraint})
 	switch {
-	case errs.Is(err, errs.NotFound) || errs.Is(err, errs.InvalidArgument) || err == nil && got.Name != constraint:
+	case errs.Is(err, errs.NotFound) || errs.Is(err, errs.InvalidArgument) || err == nil && b.Name != constraint:
 		return "", fail("InvalidLocationConstraint", "The specified location-constraint is not valid: it names no backend")
 	case err != nil:
 		return "", fmt.Errorf("find backend: %w", err)
-	case got.State == "draining" || got.State == "drained":
+	case b.State == "draining" || b.State == "drained":
 		return "", fail("InvalidLocationConstraint", "The specified location-constraint is not valid: the backend takes no new buckets")
 	}
-	return got.Id, nil
+	return b.Id, nil
 }
 
-func (b *backends) standard(ctx context.Context) (string, error) {
+func (s *Service) defaultBackend(ctx context.Context) (string, error) {
 	for after := ""; ; {
-		page, err := b.client.List(ctx, &backendpb.ListRequest{After: after, Limit: 1000})
+		page, err := s.backends.List(ctx, &backendpb.ListRequest{After: after, Limit: 1000})
 		if err != nil {
 			return "", fmt.Errorf("list backends: %w", err)
 		}
-		for _, candidate := range page.Backends {
-			if candidate.IsDefault {
-				return candidate.Id, nil
+		for _, b := range page.Backends {
+			if b.IsDefault {
+				return b.Id, nil
 			}
-			after = candidate.Name
+			after = b.Name
 		}
 		if !page.More || len(page.Backends) == 0 {
 			return "", fail("InvalidLocationConstraint", "There is no default backend: name one as the location constraint")

@@ -139,8 +139,14 @@ func canonicalSuffix(name string) string {
 
 func quoted(etag string) string { return `"` + etag + `"` }
 
-// shownSums are an object's checksums as S3 writes them, in the order of their names: base64, with the number of parts behind a composite one.
-func shownSums(o catalog.Object) iter.Seq2[string, string] {
+// shownSums are an object's checksums as S3 writes them, in the order of their names: base64, with the number of parts behind a composite one. An object for which
+// the client chose none has its CRC64NVME.
+func shownSums(o catalog.Object) (sums iter.Seq2[string, string], kind string) {
+	if len(o.Checksums) == 0 && o.CRC64 != nil {
+		return func(yield func(string, string) bool) {
+			yield(string(checksum.CRC64NVME), base64.StdEncoding.EncodeToString(checksum.Bytes64(*o.CRC64)))
+		}, fullObject
+	}
 	return func(yield func(string, string) bool) {
 		for _, name := range slices.Sorted(maps.Keys(o.Checksums)) {
 			text := base64.StdEncoding.EncodeToString(o.Checksums[name])
@@ -151,7 +157,7 @@ func shownSums(o catalog.Object) iter.Seq2[string, string] {
 				return
 			}
 		}
-	}
+	}, o.ChecksumType
 }
 
 const (
@@ -161,14 +167,12 @@ const (
 
 // setSums sets x-amz-checksum-* of an object.
 func setSums(h http.Header, o catalog.Object) {
-	if len(o.Checksums) == 0 {
-		return
-	}
-	for name, text := range shownSums(o) {
+	sums, kind := shownSums(o)
+	for name, text := range sums {
 		h[sumHeader(checksum.Algorithm(name))] = []string{text}
 	}
-	if o.ChecksumType != "" {
-		h["X-Amz-Checksum-Type"] = []string{o.ChecksumType}
+	if kind != "" {
+		h["X-Amz-Checksum-Type"] = []string{kind}
 	}
 }
 

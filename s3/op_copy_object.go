@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strings"
@@ -130,11 +129,7 @@ func (s *Service) copyBytes(ctx context.Context, b catalog.Bucket, o catalog.Obj
 		return o, err
 	}
 	defer body.Close()
-	sums := fullSum(want)
-	return s.store(ctx, b, o, body.payload, cond, func(o *catalog.Object, d digests) {
-		sums(o, d)
-		o.ETag = hex.EncodeToString(d.MD5)
-	})
+	return s.store(ctx, b, o, body.payload, cond)
 }
 
 // sourceBody is the bytes of a copy's source, hashed and verified as they pass.

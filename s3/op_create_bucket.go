@@ -37,7 +37,7 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	if c.LocationConstraint == s.o.Region { // SDKs send the region that they sign with by themselves
 		c.LocationConstraint = ""
 	}
-	backend, err := s.backends.placement(r.Context(), c.LocationConstraint)
+	backend, err := s.placement(r.Context(), c.LocationConstraint)
 	if err != nil {
 		return err
 	}

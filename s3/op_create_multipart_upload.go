@@ -17,7 +17,7 @@ func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error
 	if err != nil {
 		return err
 	}
-	store, err := s.stores.Store(r.Context(), b.BackendID)
+	store, err := s.places.Store(r.Context(), b.BackendID)
 	if err != nil {
 		return storeFailed(err)
 	}

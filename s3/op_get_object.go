@@ -145,7 +145,7 @@ func (s *Service) partOf(ctx context.Context, o catalog.Object, n int) (selectio
 func (s *Service) describe(h http.Header, r *request, o catalog.Object, sel selection) {
 	setObject(h, o)
 	h["Content-Length"] = []string{strconv.FormatInt(sel.length, 10)}
-	h["X-Gelato-Backend"] = []string{s.backends.name(r.Context(), o.Location.BackendID)}
+	h["X-Gelato-Backend"] = []string{s.backendName(r.Context(), o.Location.BackendID)}
 	if sel.partial {
 		h["Content-Range"] = []string{"bytes " + strconv.FormatInt(sel.offset, 10) + "-" + strconv.FormatInt(sel.offset+sel.length-1, 10) + "/" + strconv.FormatInt(o.Size, 10)}
 	}

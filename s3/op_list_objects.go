@@ -140,10 +140,6 @@ func (x *document) listing(l listing, page catalog.Page, owner string) {
 		if owner != "" {
 			x.user("Owner", owner)
 		}
-		for name := range o.Checksums {
-			x.text("ChecksumAlgorithm", name)
-		}
-		x.optional("ChecksumType", o.ChecksumType)
 		x.b = append(x.b, "</Contents>"...)
 	}
 	for _, p := range page.CommonPrefixes {

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"encoding/hex"
 	"net/http"
 
 	"github.com/opensds/gelato/internal/errs"
@@ -30,11 +29,7 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	if err := s.already(r, b, cond); err != nil {
 		return err
 	}
-	sums := fullSum(body.claim.algorithm)
-	done, err := s.store(r.Context(), b, o, body, cond, func(o *catalog.Object, d digests) {
-		sums(o, d)
-		o.ETag = hex.EncodeToString(d.MD5)
-	})
+	done, err := s.store(r.Context(), b, o, body, cond)
 	if err != nil {
 		return err
 	}
@@ -65,7 +60,7 @@ func (s *Service) described(r *request) (catalog.Bucket, catalog.Object, catalog
 
 // fits refuses what the backend cannot keep before a byte of it is read, and tells the storage class for the backend.
 func (s *Service) fits(r *request, b catalog.Bucket, size int64) (class string, err error) {
-	store, err := s.stores.Store(r.Context(), b.BackendID)
+	store, err := s.places.Store(r.Context(), b.BackendID)
 	if err != nil {
 		return "", storeFailed(err)
 	}

@@ -55,7 +55,7 @@ func (s *Service) partTarget(r *request) (catalog.Upload, int, adapters.Store, e
 	if err != nil {
 		return u, 0, nil, err
 	}
-	store, err := s.stores.Store(r.Context(), u.Location.BackendID)
+	store, err := s.places.Store(r.Context(), u.Location.BackendID)
 	if err != nil {
 		return u, 0, nil, storeFailed(err)
 	}

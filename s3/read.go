@@ -33,7 +33,7 @@ func (s *Service) open(ctx context.Context, b catalog.Bucket, o catalog.Object, 
 }
 
 func (r *objectReader) connect() error {
-	store, err := r.s.stores.Store(r.ctx, r.object.Location.BackendID)
+	store, err := r.s.places.Store(r.ctx, r.object.Location.BackendID)
 	if err != nil {
 		return storeFailed(err)
 	}

@@ -32,7 +32,7 @@ import (
 // Deps are what the service needs of others.
 type Deps struct {
 	Catalog  catalog.API
-	Stores   catalog.StoreOpener
+	Places   Places // opens backends for object bytes
 	Backends backendpb.BackendsClient
 	Identity identitypb.IdentityClient
 	Secrets  *seal.Box // opens the secrets of access keys
@@ -53,8 +53,8 @@ type Options struct {
 // Service is the s3 service.
 type Service struct {
 	catalog  catalog.API
-	stores   catalog.StoreOpener
-	backends *backends
+	places   Places
+	backends backendpb.BackendsClient
 	keys     *keys
 	verifier *sigv4.Verifier
 	table    []operation
@@ -70,7 +70,7 @@ type Service struct {
 
 // New makes the service. It serves nothing until its Handler is.
 func New(d Deps, o Options) (*Service, error) {
-	if d.Catalog == nil || d.Stores == nil || d.Backends == nil || d.Identity == nil || d.Secrets == nil {
+	if d.Catalog == nil || d.Places == nil || d.Backends == nil || d.Identity == nil || d.Secrets == nil {
 		return nil, errors.New("s3: a dependency is missing")
 	}
 	if o.Region == "" {
@@ -92,8 +92,7 @@ func New(d Deps, o Options) (*Service, error) {
 		o.Now = time.Now
 	}
 	o.Domain = strings.ToLower(o.Domain)
-	s := &Service{catalog: d.Catalog, stores: d.Stores, table: operations(), slots: make(chan struct{}, o.MaxRequests), o: o}
-	s.backends = newBackends(d.Backends, o.Now)
+	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: operations(), slots: make(chan struct{}, o.MaxRequests), o: o}
 	s.keys = newKeys(d.Identity, d.Secrets, o.Now)
 	s.verifier = sigv4.New(o.Region, s.keys.lookup, o.Now)
 	var err error

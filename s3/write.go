@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"sync"
@@ -22,9 +23,8 @@ const (
 	settleTimeout = 30 * time.Second // for Commit once the bytes are stored, whether or not the client still waits
 )
 
-// store writes one object: begin, upload, commit. o says everything but location and what is computed of the body; sums tells
-// of the digests what goes into the head. If anything fails nothing of it becomes visible.
-func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object, body *payload, cond catalog.Condition, sums func(*catalog.Object, digests)) (catalog.Object, error) {
+// store writes one object: begin, upload, commit. o says everything but the location and what is computed of the body. If anything fails nothing of it becomes visible.
+func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object, body *payload, cond catalog.Condition) (catalog.Object, error) {
 	read, crc, release, err := s.early(body, o.Size)
 	if err != nil {
 		return o, err
@@ -33,7 +33,7 @@ func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object,
 	if err != nil {
 		return o, err
 	}
-	done, err := s.storeBegun(ctx, w, o, body, read, crc, cond, sums)
+	done, err := s.storeBegun(ctx, w, o, body, read, crc, cond)
 	if err != nil {
 		s.catalog.Abandon(context.WithoutCancel(ctx), w)
 		return done, err
@@ -42,8 +42,8 @@ func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object,
 	return done, nil
 }
 
-func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Object, body *payload, read io.Reader, crc *uint64, cond catalog.Condition, sums func(*catalog.Object, digests)) (catalog.Object, error) {
-	store, err := s.stores.Store(ctx, w.Location.BackendID)
+func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Object, body *payload, read io.Reader, crc *uint64, cond catalog.Condition) (catalog.Object, error) {
+	store, err := s.places.Store(ctx, w.Location.BackendID)
 	if err != nil {
 		return o, storeFailed(err)
 	}
@@ -65,8 +65,7 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 		return o, storeFailed(errs.Newf(errs.DataLoss, "the store kept %d bytes of %d", info.Size, o.Size))
 	}
 	d := body.result
-	o.CRC64 = &d.CRC64
-	sums(&o, d)
+	describeSum(&o, body.claim.algorithm, d)
 	o.Location = w.Location
 	o.Location.NativeETag = info.ETag
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
@@ -118,15 +117,12 @@ func (s *Service) renew(ctx context.Context, w *catalog.Write) (stop func()) {
 	}
 }
 
-// fullSum keeps the checksum of a whole object: the one claimed or wanted, CRC64NVME otherwise.
-func fullSum(a checksum.Algorithm) func(*catalog.Object, digests) {
-	return func(o *catalog.Object, d digests) {
-		o.ChecksumType = fullObject
-		if a == "" || d.Extra == nil {
-			o.Checksums = map[string][]byte{string(checksum.CRC64NVME): checksum.Bytes64(d.CRC64)}
-			return
-		}
-		o.Checksums = map[string][]byte{string(a): d.Extra}
+// describeSum puts into a head what was computed of a whole body. The CRC64NVME is in every head; another checksum is the one claimed or wanted.
+func describeSum(o *catalog.Object, a checksum.Algorithm, d digests) {
+	o.CRC64 = &d.CRC64
+	o.ETag = hex.EncodeToString(d.MD5)
+	if a != "" && a != checksum.CRC64NVME {
+		o.Checksums, o.ChecksumType = map[string][]byte{string(a): d.Extra}, fullObject
 	}
 }
 

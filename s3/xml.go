@@ -126,10 +126,11 @@ func (x *document) sums(sums map[string][]byte) {
 
 // objectSums writes the checksums of an object and their type.
 func (x *document) objectSums(o catalog.Object) {
-	for name, text := range shownSums(o) {
+	sums, kind := shownSums(o)
+	for name, text := range sums {
 		x.text("Checksum"+name, text)
 	}
-	x.optional("ChecksumType", o.ChecksumType)
+	x.optional("ChecksumType", kind)
 }
 
 // escape appends text as XML. What XML cannot hold at all is written as a reference, as S3 does; clients that must read such keys ask for encoding-type=url.
