@@ -32,7 +32,7 @@ func TestBodies(t *testing.T) {
 		{"POST", "backends", `{"name":"x"} {}`, 400, "invalid_argument"},
 		{"POST", "backends", `nonsense`, 400, "invalid_argument"},
 		{"POST", "backends", ``, 400, "invalid_argument"},
-		{"POST", "backends", `{"name":"` + strings.Repeat("x", maxBody) + `"}`, 400, "invalid_argument"},
+		{"POST", "backends", `{"name":"` + strings.Repeat("x", maxBody) + `"}`, 413, "BodyTooLarge"},
 		{"POST", "backends?probe=maybe", `{}`, 400, "probe"},
 		{"POST", "policies", `{"name":"x","window":{"from":"22:00"}}`, 501, "window"},
 		{"POST", "policies", `{"name":"x","bandwidthLimit":5}`, 501, "bandwidthLimit"},

@@ -128,6 +128,8 @@ func statusOf(err error) int {
 	switch errs.ReasonOf(err) {
 	case reasonProbe:
 		return http.StatusUnprocessableEntity
+	case httpx.ReasonTooLarge:
+		return http.StatusRequestEntityTooLarge
 	}
 	return httpx.StatusOf(errs.CodeOf(err))
 }

@@ -92,21 +92,16 @@ func (s *Service) planned(ctx context.Context, e entry) (string, error) {
 			break
 		}
 	}
-	for after := ""; ; {
-		page, err := s.peers.Dataflow.ListJobs(ctx, &dataflowpb.ListJobsRequest{After: after, Limit: maxPage, Statuses: []string{"pending", "running", "paused"}})
-		if err != nil {
-			return "", fmt.Errorf("ask dataflow: %w", err)
-		}
-		for _, j := range page.GetJobs() {
-			if refers(j.GetPlan()) {
-				return fmt.Sprintf("job %s is at work on it", j.GetId()), nil
-			}
-			after = j.GetId()
-		}
-		if !page.GetMore() {
-			return "", nil
+	jobs, err := s.peers.Dataflow.OpenJobs(ctx, &dataflowpb.Empty{})
+	if err != nil {
+		return "", fmt.Errorf("ask dataflow: %w", err)
+	}
+	for _, j := range jobs.GetJobs() {
+		if refers(j.GetPlan()) {
+			return fmt.Sprintf("job %s is at work on it", j.GetId()), nil
 		}
 	}
+	return "", nil
 }
 
 // dropRecord removes a record that the index does not name any more; the sweep does what fails here.

@@ -228,7 +228,7 @@ func (d dataflowStub) ListPlans(context.Context, *dataflowpb.Page, ...grpc.CallO
 	return &dataflowpb.Plans{Plans: d.p.plans}, nil
 }
 
-func (d dataflowStub) ListJobs(context.Context, *dataflowpb.ListJobsRequest, ...grpc.CallOption) (*dataflowpb.Jobs, error) {
+func (d dataflowStub) OpenJobs(context.Context, *dataflowpb.Empty, ...grpc.CallOption) (*dataflowpb.Jobs, error) {
 	d.p.mu.Lock()
 	defer d.p.mu.Unlock()
 	return &dataflowpb.Jobs{Jobs: d.p.jobs}, nil

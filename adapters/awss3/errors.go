@@ -57,6 +57,7 @@ var codes = map[string]errs.Code{
 	"MethodNotAllowed":      errs.PermissionDenied,
 	"Forbidden":             errs.PermissionDenied,
 	"InvalidAccessKeyId":    errs.Unauthenticated,
+	"XAdminUserNotFound":    errs.Unauthenticated, // versitygw's word for it, with status 404
 	"SignatureDoesNotMatch": errs.Unauthenticated,
 	"ExpiredToken":          errs.Unauthenticated,
 	"InvalidToken":          errs.Unauthenticated,

@@ -21,6 +21,12 @@ const (
 	kindPut
 )
 
+// Values of habits.answersCRC; 0 is not known.
+const (
+	crcAnswered = 1 + iota
+	crcMissing
+)
+
 // Proofs that this adapter gives.
 const (
 	proofCheckedCRC = "store-checked-crc64nvme" // sent along, and the store answered that it has it
@@ -107,7 +113,7 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 }
 
 // send prepares a body, and says whether it is to be framed with a trailer. withCRC says whether a CRC64 may go along at all. MD5 is computed only
-// while the store's latest answer of the kind had no CRC64.
+// while the store's latest answer of the kind had no CRC64; of a kind that was not sent before, the other one's answer is taken.
 func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, crc64 *uint64, withCRC bool) (b *body, framed bool, err error) {
 	if crc64 == nil && withCRC && size > 0 {
 		if framed, err = s.holds(ctx, trailers); err != nil {
@@ -115,12 +121,20 @@ func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, crc
 		}
 	}
 	sent := framed || crc64 != nil && withCRC
-	return newBody(ctx, r, size, crc64, !s.habits.answersCRC[kind][index(sent)].Load()), framed, nil
+	answers := s.habits.answersCRC[kind][index(sent)].Load()
+	if answers == 0 {
+		answers = s.habits.answersCRC[1-kind][index(sent)].Load()
+	}
+	return newBody(ctx, r, size, crc64, answers != crcAnswered), framed, nil
 }
 
 // prove compares what the store answered with what was sent, and remembers what it answers. DataLoss when they differ.
 func (s *Store) prove(kind int, crcSent bool, b *body, crc *uint64, md5ETag []byte) (verified bool, proof string, err error) {
-	s.habits.answersCRC[kind][index(crcSent)].Store(crc != nil)
+	answers := int32(crcMissing)
+	if crc != nil {
+		answers = crcAnswered
+	}
+	s.habits.answersCRC[kind][index(crcSent)].Store(answers)
 	switch {
 	case crc != nil && *crc != b.crc.Sum64():
 		return false, "", errs.Newf(errs.DataLoss, "the store holds bytes with another CRC-64/NVME than those sent")

@@ -62,8 +62,8 @@ var _ adapters.Store = (*Store)(nil)
 
 // habits is what the answers of a store have shown so far; it only steers how much work is spent on proof, never what counts as proof.
 type habits struct {
-	// answersCRC is set while the store's latest answer of the kind [part or put][CRC64 sent or not] carried a CRC-64/NVME.
-	answersCRC [2][2]atomic.Bool
+	// answersCRC says whether the store's latest answer of the kind [part or put][CRC64 sent or not] carried a CRC-64/NVME.
+	answersCRC [2][2]atomic.Int32
 	// md5ETag is set once an ETag was equal to the MD5 that was computed here.
 	md5ETag atomic.Bool
 	// noUploadCRC is set once the store refused to start a checksummed multipart upload and took a plain one.
@@ -86,9 +86,11 @@ func Open(c adapters.Config) (*Store, error) {
 		IdleConnTimeout:       30 * time.Second,
 		MaxIdleConnsPerHost:   256,
 		DisableCompression:    true,
-		ReadBufferSize:        64 << 10,
-		WriteBufferSize:       64 << 10,
-		Protocols:             new(http.Protocols), // HTTP/1.1 alone: one stream per connection is faster for big bodies
+		// A head and a small body fit; bigger reads and writes pass the buffers by. They are made anew for each connection, and there are
+		// stores that close theirs after every answer.
+		ReadBufferSize:  8 << 10,
+		WriteBufferSize: 8 << 10,
+		Protocols:       new(http.Protocols), // HTTP/1.1 alone: one stream per connection is faster for big bodies
 	}
 	t.Protocols.SetHTTP1(true)
 	opts := s3.Options{
@@ -103,7 +105,10 @@ func Open(c adapters.Config) (*Store, error) {
 		ContinueHeaderThresholdBytes:              -1,
 		DisableLogOutputChecksumValidationSkipped: true,
 	}
-	if o.endpoint != "" {
+	switch {
+	case o.endpoint != "" && o.pathStyle:
+		opts.EndpointResolverV2 = fixedEndpoint(o, c.BucketName)
+	case o.endpoint != "":
 		opts.BaseEndpoint = &o.endpoint
 	}
 	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, isAWS: o.endpoint == "", spool: semaphore.NewWeighted(spoolMemory)}

@@ -15,7 +15,7 @@ import (
 )
 
 // open makes a bucket on a versitygw of its own.
-func open(t *testing.T) *Store {
+func open(t testing.TB) *Store {
 	t.Helper()
 	srv := testbed.Versity(t, testbed.VersityOptions{})
 	srv.CreateBucket("bucket")

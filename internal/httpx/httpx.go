@@ -161,6 +161,9 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	return err
 }
 
+// ReasonTooLarge is the reason of InvalidArgument when a body is longer than its limit: HTTP has a status of its own for it.
+const ReasonTooLarge = "BodyTooLarge"
+
 // ReadJSON decodes a body of at most limit bytes into v: one value, no unknown fields. InvalidArgument otherwise, naming the field.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))
@@ -176,7 +179,7 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error 
 		return errs.Newf(errs.InvalidArgument, "%s must be a JSON %s", e.Field, e.Type).Because(e.Field)
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return errs.Newf(errs.InvalidArgument, "the body is larger than %d bytes", limit)
+		return errs.Newf(errs.InvalidArgument, "the body is larger than %d bytes", limit).Because(ReasonTooLarge)
 	}
 	if field, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
 		field = strings.Trim(field, `"`)

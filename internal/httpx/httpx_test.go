@@ -22,7 +22,7 @@ func TestReadJSON(t *testing.T) {
 		{"two values", `{"a":1}{}`, "", "the body holds more than one JSON value"},
 		{"empty", ``, "", "the body is empty"},
 		{"not JSON", `{`, "", "the body is not valid JSON"},
-		{"too large", `{"a":` + strings.Repeat(" ", 200) + `1}`, "", "the body is larger than 100 bytes"},
+		{"too large", `{"a":` + strings.Repeat(" ", 200) + `1}`, ReasonTooLarge, "the body is larger than 100 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -73,8 +73,8 @@ func TestREST(t *testing.T) {
 		"no name":                     {"POST", "backends", posix(object{"name": ""}), 400, "name"},
 		"unknown option":              {"POST", "backends", posix(object{"options": object{"speed": "9"}}), 400, "speed"},
 		"wrong secret of the store":   {"POST", "backends", s3(object{"security": "wrong"}), 422, "signature"},
-		"absent bucket of the store":  {"POST", "backends", s3(object{"bucketName": "absent"}), 422, "write"},
-		"nobody listens":              {"POST", "backends", s3(object{"endpoint": "http://127.0.0.1:1"}), 422, "write"},
+		"absent bucket of the store":  {"POST", "backends", s3(object{"bucketName": "absent"}), 422, "open"},
+		"nobody listens":              {"POST", "backends", s3(object{"endpoint": "http://127.0.0.1:1"}), 422, "open"},
 		"relative directory":          {"POST", "backends", posix(object{"bucketName": "dir"}), 400, "absolute"},
 		"backend in use":              {"DELETE", "backends/store", nil, 409, "target"},
 		"absent backend deleted":      {"DELETE", "backends/nowhere", nil, 404, "nowhere"},
@@ -135,7 +135,7 @@ func TestSilentStore(t *testing.T) {
 	defer silent.Resume()
 	began := time.Now()
 	err := g.RegisterS3(t.Context(), "silent", silent, "native")
-	wantProblem(t, err, 422, "write")
+	wantProblem(t, err, 422, "open")
 	if took := time.Since(began); took > time.Minute {
 		t.Errorf("refused after %v, want within a minute", took)
 	}

@@ -1,0 +1,164 @@
+package control
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opensds/gelato/internal/testbed"
+)
+
+func posix(dir string) object { return object{"name": "files", "type": "posix", "bucketName": dir} }
+
+// TestPosix walks through the life of a backend over REST.
+func TestPosix(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	dir := t.TempDir()
+	status, text := s.do(t, "POST", "backends", posix(dir))
+	if status != 201 || !strings.Contains(text, `"state":"ready"`) || !strings.Contains(text, `"default":true`) {
+		t.Fatalf("POST = %d %s", status, text)
+	}
+	if status, text := s.do(t, "POST", "backends/files/probe", nil); status != 200 || !strings.Contains(text, `"name":"multipart"`) {
+		t.Errorf("probe = %d %s", status, text)
+	}
+	if status, text := s.do(t, "PUT", "backends/files", object{"name": "renamed"}); status != 200 || !strings.Contains(text, `"name":"renamed"`) {
+		t.Errorf("PUT = %d %s", status, text)
+	}
+	if status, text := s.do(t, "DELETE", "backends/renamed", nil); status != 204 {
+		t.Errorf("DELETE = %d %s", status, text)
+	}
+	if _, text := s.do(t, "GET", "types", nil); !strings.Contains(text, `"options.readOnly"`) || !strings.Contains(text, `"aws-s3"`) {
+		t.Errorf("types = %s", text)
+	}
+}
+
+// TestInUseByPlan keeps a backend that a plan names.
+func TestInUseByPlan(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	root := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		dir := filepath.Join(root, name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if status, text := s.do(t, "POST", "backends", object{"name": name, "type": "posix", "bucketName": dir}); status != 201 {
+			t.Fatalf("POST = %d %s", status, text)
+		}
+	}
+	plan := object{"name": "p", "mode": "copy", "source": object{"backend": "a"}, "destination": object{"backend": "b"}}
+	if status, text := s.do(t, "POST", "plans", plan); status != 201 {
+		t.Fatalf("plan = %d %s", status, text)
+	}
+	if p := s.problem(t, "DELETE", "backends/b", nil); p.Status != 409 || p.Code != "InUse" || !strings.Contains(p.Detail, `plan "p"`) {
+		t.Errorf("DELETE = %+v", p)
+	}
+	if p := s.problem(t, "PUT", "backends/b", object{"name": "c"}); p.Status != 409 || p.Code != "InUse" {
+		t.Errorf("rename = %+v", p)
+	}
+	if status, text := s.do(t, "DELETE", "plans/p", nil); status != 204 {
+		t.Fatalf("DELETE plan = %d %s", status, text)
+	}
+	if status, text := s.do(t, "DELETE", "backends/b", nil); status != 204 {
+		t.Errorf("DELETE = %d %s", status, text)
+	}
+}
+
+// TestBadBackends registers what must be refused, and looks whether anything changed.
+func TestBadBackends(t *testing.T) {
+	t.Parallel()
+	if testbed.Short() {
+		t.Skip("needs versitygw")
+	}
+	s := newStage(t)
+	store := testbed.Versity(t, testbed.VersityOptions{Secret: "very-secret-store-key"})
+	store.CreateBucket("taken")
+	store.CreateBucket("free")
+	s3 := func(more object) object {
+		o := object{"name": "new", "type": "aws-s3", "endpoint": store.Endpoint, "region": store.Region, "bucketName": "free",
+			"access": store.Access, "security": store.Secret, "options": object{"pathStyle": "true"}}
+		for k, v := range more {
+			o[k] = v
+		}
+		return o
+	}
+	if status, text := s.do(t, "POST", "backends", s3(object{"name": "store", "bucketName": "taken", "prefix": "in/"})); status != 201 {
+		t.Fatalf("POST = %d %s", status, text)
+	}
+	alias := strings.Replace(store.Endpoint, "127.0.0.1", "localhost", 1)
+	for _, c := range []struct {
+		name   string
+		in     object
+		status int
+		code   string
+		detail string
+	}{
+		{"unknown type", s3(object{"type": "floppy"}), 400, "type", "floppy"},
+		{"unknown field", s3(object{"colour": "red"}), 400, "colour", "colour"},
+		{"unknown option", s3(object{"options": object{"speed": "9"}}), 400, "options.speed", "speed"},
+		{"name taken", s3(object{"name": "store"}), 409, "NameTaken", "store"},
+		{"same place", s3(object{"bucketName": "taken", "prefix": "in/"}), 409, "PlaceTaken", "store"},
+		{"same place, another spelling", s3(object{"bucketName": "taken", "prefix": "in/", "endpoint": store.Endpoint + "/"}), 409, "PlaceTaken", "store"},
+		{"same place, another host name", s3(object{"bucketName": "taken", "prefix": "in/", "endpoint": alias}), 409, "PlaceTaken", "store"},
+		{"overlapping prefix", s3(object{"bucketName": "taken", "prefix": "in/ner/"}), 409, "PlaceTaken", "store"},
+		{"whole bucket", s3(object{"bucketName": "taken"}), 409, "PlaceTaken", "store"},
+		{"wrong secret", s3(object{"security": "a-wrong-secret"}), 422, "Probe", `step "open"`},
+		{"wrong access", s3(object{"access": "nobody"}), 422, "Probe", `step "open"`},
+		{"absent bucket", s3(object{"bucketName": "absent"}), 422, "Probe", `step "open"`},
+		{"nobody listens", s3(object{"endpoint": "http://127.0.0.1:1"}), 422, "Probe", `step "open"`},
+		{"no answer", s3(object{"endpoint": silent(t)}), 422, "Probe", "did not answer within 3s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before, began := s.state(t), time.Now()
+			p := s.problem(t, "POST", "backends", c.in)
+			if p.Status != c.status || p.Code != c.code || !strings.Contains(p.Detail, c.detail) {
+				t.Errorf("got %d %q %q, want %d %q with %q", p.Status, p.Code, p.Detail, c.status, c.code, c.detail)
+			}
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("told after %v", took)
+			}
+			if after := s.state(t); after != before {
+				t.Errorf("the state changed from\n%s\nto\n%s", before, after)
+			}
+			for o, err := range store.Client().List(t.Context(), "free", "") {
+				t.Errorf("left %s, %v", o.Key, err)
+			}
+		})
+	}
+	for where, text := range map[string]string{"state": s.state(t), "log": s.log.String()} {
+		for _, hush := range []string{store.Secret, "a-wrong-secret", secret} {
+			if strings.Contains(text, hush) {
+				t.Errorf("%q is in the %s", hush, where)
+			}
+		}
+	}
+}
+
+// TestStoreGoesAway sees the state change over REST.
+func TestStoreGoesAway(t *testing.T) {
+	t.Parallel()
+	if testbed.Short() {
+		t.Skip("needs versitygw")
+	}
+	s := newStage(t)
+	store := testbed.Versity(t, testbed.VersityOptions{})
+	store.CreateBucket("native")
+	in := object{"name": "store", "type": "aws-s3", "endpoint": store.Endpoint, "region": store.Region, "bucketName": "native",
+		"access": store.Access, "security": store.Secret, "options": object{"pathStyle": "true"}}
+	if status, text := s.do(t, "POST", "backends", in); status != 201 {
+		t.Fatalf("POST = %d %s", status, text)
+	}
+	store.Stop()
+	if p := s.problem(t, "POST", "backends/store/probe", nil); p.Status != 422 || p.Code != "Probe" {
+		t.Errorf("probe = %+v", p)
+	}
+	var b struct{ State, StateDetail string }
+	_, text := s.do(t, "GET", "backends/store", nil)
+	if err := json.Unmarshal([]byte(text), &b); err != nil || b.State != "unreachable" || b.StateDetail == "" {
+		t.Errorf("GET = %s, %v", text, err)
+	}
+}
