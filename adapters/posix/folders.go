@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -83,11 +84,44 @@ func (f *folders) fsync(folder string) error {
 	if err := dir.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: the file system needs no fsync of folders
 		return err
 	}
+	return f.anchor(folder)
+}
+
+// anchor makes the entries durable by which a folder is reached from the root. Most often that was done before, and it only looks.
+func (f *folders) anchor(folder string) error {
 	if folder == "." {
 		return nil
 	}
+	dir, err := f.root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer func() { dir.Close() }()
+	for end := range len(folder) + 1 {
+		if end < len(folder) && folder[end] != '/' {
+			continue
+		}
+		sub, err := openBelow(dir, path.Base(folder[:end]))
+		if missing(err) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.entry(dir, sub, folder[:end]); err != nil {
+			sub.Close()
+			return err
+		}
+		dir.Close()
+		dir = sub
+	}
+	return nil
+}
+
+// entry makes the entry of a folder in its parent durable, once.
+func (f *folders) entry(parent, sub *os.File, folder string) error {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+	if err := unix.Fstat(int(sub.Fd()), &st); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
 	f.mu.Lock()
@@ -96,21 +130,21 @@ func (f *folders) fsync(folder string) error {
 	if known {
 		return nil
 	}
-	if err := f.sync(path.Dir(folder)); err != nil {
+	if err := parent.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	if len(f.durable) >= maxDurable {
 		clear(f.durable)
 	}
 	f.durable[folder] = uint64(st.Ino)
-	f.mu.Unlock()
 	return nil
 }
 
 // openFolder opens a folder for calls on the names in it. Symbolic links on the way may not lead out of the root.
 func (s *Store) openFolder(folder string) (*os.File, error) {
-	return s.root.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	return s.root.OpenFile(folder, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0) // not blocking: os then leaves its mode alone
 }
 
 // makeFolder makes the folder of a key with everything above it. A file in the way moves aside.
@@ -177,19 +211,60 @@ func join2(p place) string {
 	return p.folder + "/" + p.name
 }
 
+// openBelow opens a folder by a path of plain names below an open one, none of which may be a symbolic link.
+func openBelow(dir *os.File, rel string) (*os.File, error) {
+	fd, base := int(dir.Fd()), int(dir.Fd())
+	for name := range strings.SplitSeq(rel, "/") {
+		next, err := openAt(fd, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+		if fd != base {
+			unix.Close(fd)
+		}
+		if errors.Is(err, unix.ELOOP) {
+			err = fs.ErrNotExist
+		}
+		if err != nil {
+			return nil, err
+		}
+		fd = next
+	}
+	return os.NewFile(uintptr(fd), rel), nil
+}
+
 // prune removes a folder that became empty, and those above it that do. A writer that loses its folder so makes it again.
 func (s *Store) prune(folder string) {
+	const step = 32 // names handled by one descent from the root, which keeps as many folders open
 	for folder != "." && !strings.HasPrefix(folder, storeDir) {
-		parent := path.Dir(folder)
-		dir, err := s.openFolder(parent)
+		top, names := folder, []string{}
+		for len(names) < step && top != "." {
+			names = append(names, path.Base(top))
+			top = path.Dir(top)
+		}
+		slices.Reverse(names)
+		dir, err := s.openFolder(top)
 		if err != nil {
 			return
 		}
-		err = unix.Unlinkat(int(dir.Fd()), path.Base(folder), unix.AT_REMOVEDIR)
+		gone := pruneBelow(dir, names)
 		dir.Close()
-		if err != nil {
-			return // not empty, most likely
+		if !gone {
+			return
 		}
-		folder = parent
+		folder = top
 	}
+}
+
+// pruneBelow removes the chain of folders that names spell, the lowest first, and reports whether all are gone.
+func pruneBelow(dir *os.File, names []string) bool {
+	if len(names) > 1 {
+		sub, err := openBelow(dir, names[0])
+		if err != nil {
+			return false
+		}
+		gone := pruneBelow(sub, names[1:])
+		sub.Close()
+		if !gone {
+			return false
+		}
+	}
+	return unix.Unlinkat(int(dir.Fd()), names[0], unix.AT_REMOVEDIR) == nil // else not empty, most likely
 }

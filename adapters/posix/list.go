@@ -29,7 +29,8 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) (adap
 		w.after = s.prefix + after
 	}
 	start, _ := splitKey(w.prefix)
-	if err := w.folder(start); err != nil {
+	l := &level{at: start, path: folderPath(start)}
+	if err := w.folder(l); err != nil {
 		return adapters.Page{}, fail("list", err)
 	}
 	return w.page, nil
@@ -44,34 +45,64 @@ type walk struct {
 	page          adapters.Page
 }
 
-// folder adds the keys that begin with at, which is empty or ends in a slash, until the page is full.
-func (w *walk) folder(at string) error {
-	if len(at) > maxKeyBytes {
+// level is a folder on the way of a walk.
+type level struct {
+	at    string // what its keys begin with: empty or with a slash at the end
+	path  string
+	depth int
+	dir   *os.File // nil while it is closed
+}
+
+// maxOpen is how many folders one walk keeps open; deeper ones are closed while what is below them is walked, and opened again by their path.
+const maxOpen = 24
+
+// open opens the level's folder unless it is open, by its path.
+func (l *level) open(s *Store) error {
+	if l.dir != nil {
+		return nil
+	}
+	dir, err := s.openFolder(l.path)
+	if err != nil {
+		return err
+	}
+	l.dir = dir
+	return nil
+}
+
+func (l *level) close() {
+	if l.dir != nil {
+		l.dir.Close()
+		l.dir = nil
+	}
+}
+
+// folder adds the keys of a level until the page is full.
+func (w *walk) folder(l *level) error {
+	defer l.close()
+	if len(l.at) > maxKeyBytes {
 		return nil // no key is that long
 	}
-	path := folderPath(at)
 	from := ""
-	if rest, ok := strings.CutPrefix(w.after, at); ok {
+	if rest, ok := strings.CutPrefix(w.after, l.at); ok {
 		from = rest
 		if i := strings.IndexByte(rest, '/'); i >= 0 {
 			from = rest[:i+1]
 		}
-	} else if w.after > at {
+	} else if w.after > l.at {
 		return nil // all keys in here come before
 	}
-	name, _ := strings.CutPrefix(w.prefix, at) // what the names must begin with; only the first folder has one
-	if len(w.prefix) <= len(at) {
-		name = ""
+	name := "" // what the names must begin with; only the first folder has one
+	if len(w.prefix) > len(l.at) {
+		name = w.prefix[len(l.at):]
 	}
 	from = max(from, name)
-	var dir *os.File
-	defer func() {
-		if dir != nil {
-			dir.Close()
-		}
-	}()
 	for {
-		win, err := w.s.readWindow(w.ctx, path, from)
+		if err := l.open(w.s); missing(err) {
+			return nil // not there, or not any more
+		} else if err != nil {
+			return err
+		}
+		win, err := w.s.readWindow(w.ctx, l.dir, l.path, from)
 		if err != nil {
 			return err
 		}
@@ -80,29 +111,7 @@ func (w *walk) folder(at string) error {
 			if w.page.More || !strings.HasPrefix(e.sort, name) {
 				return nil
 			}
-			if e.isFolder() {
-				if dir != nil { // as many folders may be open as the tree is deep
-					dir.Close()
-					dir = nil
-				}
-				if err := w.folder(at + e.sort); err != nil {
-					return err
-				}
-				continue
-			}
-			key := at + e.sort
-			if key <= w.after || len(key) > maxKeyBytes {
-				continue
-			}
-			if dir == nil {
-				if dir, err = w.s.openFolder(path); missing(err) {
-					dir = nil
-					return nil // gone in the meantime
-				} else if err != nil {
-					return err
-				}
-			}
-			if err := w.file(dir, key, e.sort); err != nil {
+			if err := w.entry(l, e); err != nil {
 				return err
 			}
 		}
@@ -111,6 +120,37 @@ func (w *walk) folder(at string) error {
 		}
 		from = win.entries[len(win.entries)-1].sort + "\x00"
 	}
+}
+
+// entry adds one file, or what is below one folder.
+func (w *walk) entry(l *level, e entry) error {
+	key := l.at + e.sort
+	if !e.isFolder() && (key <= w.after || len(key) > maxKeyBytes) {
+		return nil
+	}
+	if err := l.open(w.s); missing(err) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if !e.isFolder() {
+		return w.file(l.dir, key, e.sort)
+	}
+	below := folderSegment(e.sort[:len(e.sort)-1])
+	sub := &level{at: key, path: below, depth: l.depth + 1}
+	if l.path != "." {
+		sub.path = l.path + "/" + below
+	}
+	var err error
+	if sub.dir, err = openBelow(l.dir, below); missing(err) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if l.depth >= maxOpen {
+		l.close()
+	}
+	return w.folder(sub)
 }
 
 // file adds one key, unless its file is gone.

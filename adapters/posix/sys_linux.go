@@ -1,7 +1,11 @@
 package posix
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,4 +45,64 @@ func getAttribute(fd int, buf []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// eachName calls f for every name in a folder but "." and "..", in no order, and check now and then; either may end it with an error.
+// The name is valid during the call only. It reads the kernel's records itself, as folders may hold millions of names of which a
+// page needs a few: see getdents(2).
+func eachName(dir *os.File, f func(name []byte, k kind) error, check func() error) error {
+	fd := int(dir.Fd())
+	if _, err := unix.Seek(fd, 0, io.SeekStart); err != nil {
+		return os.NewSyscallError("lseek", err)
+	}
+	buf := make([]byte, 32<<10)
+	for {
+		if err := check(); err != nil {
+			return err
+		}
+		n, err := unix.Getdents(fd, buf)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return os.NewSyscallError("getdents", err)
+		}
+		if n == 0 {
+			return nil
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			const lengthAt, typeAt, nameAt = 16, 18, 19
+			length := int(binary.NativeEndian.Uint16(rest[lengthAt:]))
+			name, kindOf := rest[nameAt:length], rest[typeAt]
+			rest = rest[length:]
+			name = name[:bytes.IndexByte(name, 0)]
+			if string(name) == "." || string(name) == ".." {
+				continue
+			}
+			if err := f(name, kindFor(fd, name, kindOf)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func kindFor(dir int, name []byte, direntType byte) kind {
+	switch direntType {
+	case unix.DT_REG:
+		return fileKind
+	case unix.DT_DIR:
+		return folderKind
+	case unix.DT_UNKNOWN: // the file system does not say
+		var st unix.Stat_t
+		if unix.Fstatat(dir, string(name), &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+			return otherKind
+		}
+		switch st.Mode & unix.S_IFMT {
+		case unix.S_IFREG:
+			return fileKind
+		case unix.S_IFDIR:
+			return folderKind
+		}
+	}
+	return otherKind
 }

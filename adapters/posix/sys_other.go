@@ -4,6 +4,8 @@ package posix
 
 import (
 	"errors"
+	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,3 +19,34 @@ var errNoAttributes = errors.New("no extended attributes here")
 func setAttribute(int, []byte) error { return errNoAttributes }
 
 func getAttribute(int, []byte) ([]byte, error) { return nil, errNoAttributes }
+
+// eachName calls f for every name in a folder but "." and "..", in no order, and check now and then; either may end it with an error.
+func eachName(dir *os.File, f func(name []byte, k kind) error, check func() error) error {
+	if _, err := dir.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	for {
+		if err := check(); err != nil {
+			return err
+		}
+		found, err := dir.ReadDir(1024)
+		for _, d := range found {
+			k := otherKind
+			switch {
+			case d.Type().IsRegular():
+				k = fileKind
+			case d.IsDir():
+				k = folderKind
+			}
+			if err := f([]byte(d.Name()), k); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

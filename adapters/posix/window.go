@@ -1,13 +1,11 @@
 package posix
 
 import (
+	"bytes"
 	"cmp"
 	"context"
-	"errors"
-	"io"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -71,21 +69,13 @@ func (c *windowCache) put(folder string, w *window) {
 	}
 }
 
-// readWindow returns the entries of a folder from a sort key on. A folder that is not there has none.
-func (s *Store) readWindow(ctx context.Context, folder, from string) (*window, error) {
-	dir, err := s.openFolder(folder)
-	if missing(err) {
-		return &window{from: from, last: true}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
+// readWindow returns the entries from a sort key on of the open folder at path.
+func (s *Store) readWindow(ctx context.Context, dir *os.File, path, from string) (*window, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
 		return nil, os.NewSyscallError("fstat", err)
 	}
-	if w := s.windows.get(folder, from, &st); w != nil {
+	if w := s.windows.get(path, from, &st); w != nil {
 		return w, nil
 	}
 	started := time.Now()
@@ -96,7 +86,7 @@ func (s *Store) readWindow(ctx context.Context, folder, from string) (*window, e
 	b.cut()
 	// The time of a folder that changed a moment ago may stand for a change to come as well; folders in groups do not show in it.
 	if len(b.entries) >= cacheLeast && !b.groups && started.Sub(modTime(&st)) > settled {
-		s.windows.put(folder, &b.window)
+		s.windows.put(path, &b.window)
 	}
 	return &b.window, nil
 }
@@ -109,42 +99,40 @@ type windowBuilder struct {
 	limit  string // entries past it are not wanted any more; valid when the window is not last
 }
 
+// kind is what a name in a folder stands for.
+type kind uint8
+
+const (
+	otherKind kind = iota
+	fileKind
+	folderKind
+)
+
 // read adds the entries of a folder, and of the groups in it, which hold segments of the same folder of keys.
 func (b *windowBuilder) read(dir *os.File, group string) error {
 	var groups []string
-	for {
-		if err := alive(b.ctx); err != nil {
-			return err
+	err := eachName(dir, func(name []byte, k kind) error {
+		if part, ok := bytes.CutPrefix(name, []byte(escGroup)); ok && k == folderKind {
+			groups = append(groups, string(part))
+			return nil
 		}
-		found, err := dir.ReadDir(1024)
-		for _, d := range found {
-			kind := d.Type()
-			name := d.Name()
-			if part, ok := strings.CutPrefix(name, escGroup); ok && kind.IsDir() {
-				groups = append(groups, part)
-				continue
-			}
-			if kind.IsRegular() || kind.IsDir() {
-				b.add(group, name, kind.IsDir())
-			}
+		if k != otherKind {
+			b.add(group, name, k == folderKind)
 		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
+		return nil
+	}, func() error { return alive(b.ctx) })
+	if err != nil {
+		return err
 	}
 	for _, part := range groups {
 		b.groups = true
-		fd, err := openAt(int(dir.Fd()), escGroup+part, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-		if missing(err) || errors.Is(err, unix.ELOOP) {
+		sub, err := openBelow(dir, escGroup+part)
+		if missing(err) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		sub := os.NewFile(uintptr(fd), part)
 		err = b.read(sub, group+part)
 		sub.Close()
 		if err != nil {
@@ -154,8 +142,12 @@ func (b *windowBuilder) read(dir *os.File, group string) error {
 	return nil
 }
 
-func (b *windowBuilder) add(group, name string, isFolder bool) {
-	e, ok := decode(group, name, isFolder)
+// add takes in one name, if it is an entry of the window so far. Most names of a large folder are not, and cost no memory.
+func (b *windowBuilder) add(group string, name []byte, isFolder bool) {
+	if group == "" && !isFolder && !bytes.HasPrefix(name, []byte(reserved)) && (string(name) < b.from || !b.last && string(name) > b.limit) {
+		return
+	}
+	e, ok := decode(group, string(name), isFolder)
 	if !ok || e.sort < b.from || !b.last && e.sort > b.limit {
 		return
 	}
