@@ -61,7 +61,7 @@ func decodeClaim(d docstore.Doc) (claim, error) {
 	cl := claim{rev: d.Rev}
 	r := newReader(d.Body)
 	for e, ok := r.next(); d.Rev != "" && ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "bi":
 			cl.bucketID = e.str()
 		case "k":

@@ -38,7 +38,7 @@ func decodeBucket(d docstore.Doc) (bucketDoc, error) {
 	b := bucketDoc{Bucket: Bucket{Name: d.Key, Rev: d.Rev}}
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "id":
 			b.ID = e.str()
 		case "o":

@@ -1,9 +1,9 @@
 package catalog
 
 import (
-	"encoding/binary"
 	"math"
 	"strconv"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
@@ -23,25 +23,31 @@ const (
 	bInt64  = 0x12
 )
 
-// reader walks over the elements of one BSON document without allocating. It knows only the types that the catalog writes;
-// at anything else, or at a document that is cut short, it stops with bad set.
+// reader walks over the elements of one BSON document. It knows only the types that the catalog writes; at anything else, or at a
+// document that is cut short, it stops with bad set. It works on a string, so that everything it hands out shares one copy.
 type reader struct {
-	rest []byte
+	rest string
 	bad  bool
 }
 
 // elem is one element; val is the bare value: the text of a string, the bytes of a binary, a whole document.
 type elem struct {
 	typ byte
-	key []byte
-	val []byte
+	key string
+	val string
 }
 
-func newReader(doc []byte) reader {
-	if len(doc) < 5 || int64(binary.LittleEndian.Uint32(doc)) != int64(len(doc)) || doc[len(doc)-1] != 0 {
+func newReader(doc []byte) reader { return nested(string(doc)) }
+
+func nested(doc string) reader {
+	if len(doc) < 5 || int64(uint32At(doc)) != int64(len(doc)) || doc[len(doc)-1] != 0 {
 		return reader{bad: true}
 	}
 	return reader{rest: doc[4 : len(doc)-1]}
+}
+
+func uint32At(s string) uint32 {
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
 }
 
 func (r *reader) next() (elem, bool) {
@@ -49,15 +55,12 @@ func (r *reader) next() (elem, bool) {
 		return elem{}, false
 	}
 	typ, b := r.rest[0], r.rest[1:]
-	end := 0
-	for end < len(b) && b[end] != 0 {
-		end++
-	}
-	if end == len(b) {
+	end := strings.IndexByte(b, 0)
+	if end < 0 {
 		return r.stop()
 	}
 	key, b := b[:end], b[end+1:]
-	var from, size int64 // of the value within b
+	var from, size, tail int64 // of the value within b
 	switch typ {
 	case bInt32:
 		size = 4
@@ -67,31 +70,25 @@ func (r *reader) next() (elem, bool) {
 		if len(b) < 4 {
 			return r.stop()
 		}
-		n := int64(binary.LittleEndian.Uint32(b))
+		size = int64(uint32At(b))
 		switch typ {
 		case bString:
-			if n < 1 || 4+n > int64(len(b)) {
-				return r.stop()
-			}
-			r.rest = b[4+n:]
-			return elem{typ, key, b[4 : 3+n]}, true // less the final NUL
+			from, size, tail = 4, size-1, 1 // less the final NUL
 		case bBinary:
-			from, size = 5, n // one byte of subtype
-		default:
-			size = n
+			from = 5 // length and subtype
 		}
 	default:
 		return r.stop()
 	}
-	if size < 0 || from+size > int64(len(b)) {
+	if size < 0 || from+size+tail > int64(len(b)) {
 		return r.stop()
 	}
-	r.rest = b[from+size:]
+	r.rest = b[from+size+tail:]
 	return elem{typ, key, b[from : from+size]}, true
 }
 
 func (r *reader) stop() (elem, bool) {
-	r.rest, r.bad = nil, true
+	r.rest, r.bad = "", true
 	return elem{}, false
 }
 
@@ -99,15 +96,15 @@ func (e elem) str() string {
 	if e.typ != bString {
 		return ""
 	}
-	return string(e.val)
+	return e.val
 }
 
 func (e elem) int() int64 {
 	switch e.typ {
 	case bInt64:
-		return int64(binary.LittleEndian.Uint64(e.val))
+		return int64(uint64(uint32At(e.val)) | uint64(uint32At(e.val[4:]))<<32)
 	case bInt32:
-		return int64(int32(binary.LittleEndian.Uint32(e.val)))
+		return int64(int32(uint32At(e.val)))
 	}
 	return 0
 }
@@ -116,7 +113,7 @@ func (e elem) bytes() []byte {
 	if e.typ != bBinary {
 		return nil
 	}
-	return append([]byte(nil), e.val...)
+	return []byte(e.val)
 }
 
 func malformed(collection, key string) error {
@@ -198,9 +195,9 @@ func (w *writer) pairs(name string, m map[string]string) {
 	w.end()
 }
 
-func readPairs(doc []byte) (map[string]string, bool) {
+func readPairs(doc string) (map[string]string, bool) {
 	m := make(map[string]string)
-	r := newReader(doc)
+	r := nested(doc)
 	for {
 		k, ok := r.next()
 		if !ok {
@@ -226,11 +223,11 @@ func (w *writer) checksums(name string, m map[string][]byte) {
 	w.end()
 }
 
-func readChecksums(doc []byte) (map[string][]byte, bool) {
+func readChecksums(doc string) (map[string][]byte, bool) {
 	m := make(map[string][]byte)
-	r := newReader(doc)
+	r := nested(doc)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		m[string(e.key)] = e.bytes()
+		m[e.key] = e.bytes()
 	}
 	return m, !r.bad
 }

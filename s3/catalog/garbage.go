@@ -66,7 +66,7 @@ func decodeGarbage(d docstore.Doc) (garbage, error) {
 	g := garbage{docKey: d.Key, rev: d.Rev}
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "bi":
 			g.bucketID = e.str()
 		case "k":

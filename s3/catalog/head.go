@@ -90,7 +90,7 @@ func decodeHead(d docstore.Doc) (head, error) {
 	}
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case summaryField:
 			if !h.summary(e.val) {
 				return bad()
@@ -115,11 +115,11 @@ func decodeHead(d docstore.Doc) (head, error) {
 	return h, nil
 }
 
-func (h *head) summary(doc []byte) bool {
+func (h *head) summary(doc string) bool {
 	o := &h.object
-	r := newReader(doc)
+	r := nested(doc)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "n":
 			h.note = docstore.Rev(e.str())
 		case "l":
@@ -156,11 +156,11 @@ func (h *head) summary(doc []byte) bool {
 	return !r.bad
 }
 
-func (o *Object) detail(doc []byte) bool {
-	r := newReader(doc)
+func (o *Object) detail(doc string) bool {
+	r := nested(doc)
 	good := true
 	for e, ok := r.next(); ok && good; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "ct":
 			o.ChecksumType = e.str()
 		case "cs":
@@ -196,10 +196,10 @@ func (w *writer) headers(name string, h adapters.ContentHeaders) {
 	w.end()
 }
 
-func readHeaders(doc []byte) (h adapters.ContentHeaders, ok bool) {
-	r := newReader(doc)
+func readHeaders(doc string) (h adapters.ContentHeaders, ok bool) {
+	r := nested(doc)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "t":
 			h.ContentType = e.str()
 		case "e":

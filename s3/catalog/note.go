@@ -121,7 +121,7 @@ func decodeNote(d docstore.Doc) (note, error) {
 	n := note{shard: shard, rev: rev, docRev: d.Rev}
 	r := newReader(d.Body)
 	for e, more := r.next(); more; e, more = r.next() {
-		switch k := string(e.key); k {
+		switch k := e.key; k {
 		case "bi":
 			n.bucketID = e.str()
 		case "bn":

@@ -74,11 +74,11 @@ func (w *writer) row(p row) {
 	w.bytes("m", p.md5)
 }
 
-func decodeRow(doc []byte) (p row, good bool) {
+func decodeRow(doc string) (p row, good bool) {
 	good = true
-	r := newReader(doc)
+	r := nested(doc)
 	for e, ok := r.next(); ok && good; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "n":
 			p.N = int(e.int())
 		case "s":
@@ -102,7 +102,7 @@ func decodePage(d docstore.Doc) ([]row, error) {
 	var rows []row
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		list := newReader(e.val)
+		list := nested(e.val)
 		for e, ok := list.next(); ok; e, ok = list.next() {
 			p, good := decodeRow(e.val)
 			if !good {

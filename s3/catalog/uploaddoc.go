@@ -89,7 +89,7 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 	}
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok && good; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "st":
 			u.state = uploadState(e.int())
 		case "bn":

@@ -151,7 +151,7 @@ func decodePart(d docstore.Doc) (UploadPart, error) {
 	good := true
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok && good; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "r":
 			one, good = decodeRow(e.val)
 		case "m":

@@ -68,9 +68,9 @@ func decodeLedger(d docstore.Doc) (ledger, error) {
 	}
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "s":
-			list := newReader(e.val)
+			list := nested(e.val)
 			for e, ok := list.next(); ok; e, ok = list.next() {
 				u, good := decodeUsage(e.val)
 				l.sums[u.BackendID] = u
@@ -89,10 +89,10 @@ func decodeLedger(d docstore.Doc) (ledger, error) {
 	return l, nil
 }
 
-func decodeUsage(doc []byte) (u Usage, good bool) {
-	r := newReader(doc)
+func decodeUsage(doc string) (u Usage, good bool) {
+	r := nested(doc)
 	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch string(e.key) {
+		switch e.key {
 		case "b":
 			u.BackendID = e.str()
 		case "n":
