@@ -75,6 +75,7 @@ type Write struct {
 	mu    sync.Mutex    // Renew, Commit and Abandon take turns
 	ch    *change       // its note and base are read once ready is closed
 	ready chan struct{} // closed when the note is stored, or could not be
+	noted error         // why it could not be; read once ready is closed
 }
 
 // Condition guards a commit or a delete. The zero Condition allows any state. ErrPrecondition (FailedPrecondition, reason

@@ -79,4 +79,5 @@ type fault struct {
 	skipAnchor    bool // collect an upload's blob when one of its attempts was not committed
 	skipFinish    bool // overwrite without finishing the upload that made the head
 	keepOldNote   bool // go on after the note to be replaced was claimed
+	noDeadline    bool // do not look at the clock before a commit: no bug, as safety does not rest on it
 }

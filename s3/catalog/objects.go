@@ -67,6 +67,7 @@ func (c *Catalog) Begin(ctx context.Context, b Bucket, key, backendID string, si
 		one := []*change{ch}
 		c.prepare(background, one)
 		c.anchor(background, one)
+		w.noted = ch.err
 	}()
 	return w, nil
 }
@@ -95,11 +96,20 @@ func (c *Catalog) newPut(b Bucket, key string, loc Location, size int64, until t
 	}}
 }
 
-// settled waits until the note of w is stored.
+// settled waits until the note of w is stored, and says what came of w so far. The caller holds w.mu.
 func (w *Write) settled(ctx context.Context) error {
+	if err := w.Stored(ctx); err != nil {
+		return err
+	}
+	return w.ch.err
+}
+
+// Stored waits until the note of w is stored. A writer calls it before its native upload may become visible (Guard does so for a body):
+// a blob that is there before its note would be left over by a crash in between.
+func (w *Write) Stored(ctx context.Context) error {
 	select {
 	case <-w.ready:
-		return w.ch.err
+		return w.noted
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -221,7 +231,13 @@ func (c *Catalog) orphan(ctx context.Context, n note) {
 		return
 	}
 	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, multi: n.multi, due: time.Now().Add(c.opt.GarbageGrace)}
-	if err := c.insertGarbage(ctx, []garbage{g}); err != nil {
+	var err error
+	for range 3 {
+		if err = c.insertGarbage(ctx, []garbage{g}); err == nil {
+			return
+		}
+	}
+	if err != nil {
 		c.log.WarnContext(ctx, "a blob may be left over", "backend", g.location.BackendID, "native_key", g.location.NativeKey, "err", err)
 	}
 }
