@@ -48,7 +48,7 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 		return o, storeFailed(err)
 	}
 	stop := s.renew(ctx, w)
-	info, err := store.Put(ctx, w.Location.NativeKey, read, o.Size, adapters.PutOptions{
+	info, err := store.Put(ctx, w.Location.NativeKey, w.Guard(read, o.Size), o.Size, adapters.PutOptions{
 		Headers: o.Headers, Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, nullVersionID, w.Location.NativeKey), StorageClass: o.StorageClass, CRC64: crc,
 	})
 	stop()
