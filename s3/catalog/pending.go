@@ -8,12 +8,13 @@ import (
 	"github.com/opensds/gelato/internal/docstore"
 )
 
-// PendingWrites counts the writes of a bucket that were begun for another backend than the one named and may still be committed: their notes are
-// open and not expired, and their heads are still what they started from. Asked after SetPlacement answered, the count only falls. Multipart
-// uploads are not counted, as they may stay open for any time.
-func (c *Catalog) PendingWrites(ctx context.Context, b Bucket, backendID string) (count int64, err error) {
+// PendingWrites counts the changes of a bucket that would put bytes on another backend than the one named and may still be committed. Asked
+// after SetPlacement answered it only falls; at 0 what is not on the backend by then can come there by a multipart upload alone. It errs on the side
+// of counting a change that was committed and replaced, until the journal's reader or the change's time limit settles it.
+func (c *Catalog) PendingWrites(ctx context.Context, b Bucket, backendID string) (int64, error) {
+	var count int64
 	for shard := range shards {
-		n, err := c.pendingOf(ctx, shard, b, backendID)
+		n, err := c.pendingIn(ctx, shard, b, backendID)
 		if err != nil {
 			return 0, err
 		}
@@ -22,7 +23,9 @@ func (c *Catalog) PendingWrites(ctx context.Context, b Bucket, backendID string)
 	return count, nil
 }
 
-func (c *Catalog) pendingOf(ctx context.Context, shard int, b Bucket, backendID string) (count int64, err error) {
+func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID string) (int64, error) {
+	notes := map[docstore.Rev]note{}
+	keys := map[string][]docstore.Rev{} // those of interest, by head key
 	from := shardPrefix(shard)
 	to := docstore.PrefixEnd(from)
 	for {
@@ -30,30 +33,48 @@ func (c *Catalog) pendingOf(ctx context.Context, shard int, b Bucket, backendID 
 		if err != nil {
 			return 0, fmt.Errorf("list journal: %w", err)
 		}
-		var open []note
-		var keys []string
 		for _, d := range docs {
 			n, err := decodeNote(d)
 			if err != nil {
 				return 0, err
 			}
-			if n.bucketID != b.ID || n.closed || n.upload != "" || !n.new.live || n.new.location.BackendID == backendID || time.Now().After(n.deadline.Add(c.opt.Skew)) {
+			if n.bucketID != b.ID {
 				continue
 			}
-			open, keys = append(open, n), append(keys, headKey(n.bucketID, n.key))
-		}
-		heads, err := c.getMany(ctx, collObjects, keys)
-		if err != nil {
-			return 0, err
-		}
-		for i, n := range open {
-			if heads[i].Rev == n.base { // committed, or overtaken, when it is another one
-				count++
+			notes[n.rev] = n
+			if n.new.live && n.new.location.BackendID != backendID && !n.closed && time.Now().Before(n.deadline.Add(c.opt.Skew)) {
+				k := headKey(b.ID, n.key)
+				keys[k] = append(keys[k], n.rev)
 			}
 		}
 		if len(docs) < notePage {
-			return count, nil
+			break
 		}
 		from = docstore.After(docs[len(docs)-1].Key)
 	}
+	list := make([]string, 0, len(keys))
+	for k := range keys {
+		list = append(list, k)
+	}
+	docs, err := c.getMany(ctx, collObjects, list)
+	if err != nil {
+		return 0, err
+	}
+	var count int64
+	for i, d := range docs {
+		h, err := decodeHead(d)
+		if err != nil {
+			return 0, err
+		}
+		committed := map[docstore.Rev]bool{}
+		for rev := h.note; rev != "" && !committed[rev]; rev = notes[rev].baseNote {
+			committed[rev] = true
+		}
+		for _, rev := range keys[list[i]] {
+			if !committed[rev] {
+				count++
+			}
+		}
+	}
+	return count, nil
 }
