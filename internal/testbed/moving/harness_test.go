@@ -1,0 +1,371 @@
+package moving
+
+import (
+	"bytes"
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/minio/crc64nvme"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/pool"
+	"github.com/opensds/gelato/adapters/posix"
+	"github.com/opensds/gelato/backend"
+	"github.com/opensds/gelato/dataflow"
+	"github.com/opensds/gelato/datamover"
+	"github.com/opensds/gelato/internal/blob"
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/cluster"
+	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/docstore/pebble"
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/queue/embedded"
+	"github.com/opensds/gelato/internal/rpc"
+	"github.com/opensds/gelato/internal/seal"
+	"github.com/opensds/gelato/proto/backendpb"
+	"github.com/opensds/gelato/proto/catalogpb"
+	"github.com/opensds/gelato/proto/dataflowpb"
+	"github.com/opensds/gelato/s3/catalog"
+	"github.com/opensds/gelato/s3/catalogrpc"
+	"github.com/opensds/gelato/scheduler"
+)
+
+// rig is a whole Gelato without its edges: S3 objects are written through the catalog, plans through dataflow.
+type rig struct {
+	t        *testing.T
+	docs     docstore.Store
+	queue    queue.Queue
+	pool     *pool.Pool
+	catalog  *catalog.Catalog
+	heads    catalogpb.CatalogClient
+	backends backendpb.BackendsClient
+	flow     dataflowpb.DataflowClient
+	faults   *faults
+	log      *slog.Logger
+}
+
+type options struct {
+	leaseTTL time.Duration
+	movers   int // 0: one
+	mover    datamover.Options
+	noMover  bool
+	noLeader bool
+	grace    time.Duration
+}
+
+func newRig(t *testing.T, o options) *rig {
+	t.Helper()
+	r := &rig{t: t, faults: &faults{}, log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))}
+	docs, err := pebble.OpenMemory()
+	r.check(err)
+	t.Cleanup(func() { docs.Close() })
+	r.docs, r.queue = docs, embedded.New(embedded.Options{})
+	t.Cleanup(func() { r.queue.Close() })
+	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
+	r.check(err)
+	id, err := cluster.ID(t.Context(), docs)
+	r.check(err)
+	types := adapters.Registry{posix.Type: r.faults.descriptor(posix.Descriptor())}
+
+	// One server holds all services, as `gelato up` does; clients exist before what they reach.
+	l, conn := rpc.Pipe()
+	r.heads, r.backends, r.flow = catalogpb.NewCatalogClient(conn), backendpb.NewBackendsClient(conn), dataflowpb.NewDataflowClient(conn)
+	r.pool = pool.New(r.backends, box, types, pool.Options{})
+	if o.grace == 0 {
+		o.grace = time.Hour
+	}
+	r.catalog, err = catalog.New(docs, r.pool, blob.TagOf(id), catalog.Options{Log: r.log, GarbageGrace: o.grace})
+	r.check(err)
+	places, err := backend.New(t.Context(), docs, box, types, backend.Peers{Catalog: r.heads, Dataflow: r.flow}, backend.Options{Logger: r.log})
+	r.check(err)
+	flow, err := dataflow.New(docs, r.heads, r.backends, dataflow.Options{Logger: r.log, LeaseTTL: o.leaseTTL})
+	r.check(err)
+	g := rpc.NewServer(rpc.ServerOptions{Logger: r.log})
+	places.Register(g)
+	flow.Register(g)
+	registerCatalog(g, r.catalog)
+	done := make(chan error, 1)
+	go func() { done <- g.Serve(l) }()
+	t.Cleanup(func() {
+		r.pool.Close()
+		conn.Close()
+		rpc.Stop(g, time.Second)
+		if err := <-done; err != nil && err != grpc.ErrServerStopped {
+			t.Error(err)
+		}
+	})
+	r.start(flow.Run)
+	r.start(r.catalog.Run)
+	if !o.noLeader {
+		r.lead()
+	}
+	for n := 0; !o.noMover && n < max(1, o.movers); n++ {
+		r.mover(o.mover, r.flow)
+	}
+	return r
+}
+
+func registerCatalog(g *grpc.Server, c *catalog.Catalog) {
+	catalogrpc.New(c, catalogrpc.Options{}).Register(g)
+}
+
+// start runs a part until the test ends, or stop is called, and waits for it.
+func (r *rig) start(run func(context.Context) error) (stop func()) {
+	r.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			r.t.Errorf("a part ended with %v", err)
+		}
+	})
+	r.t.Cleanup(stop)
+	return stop
+}
+
+func (r *rig) lead() (stop func()) {
+	s, err := scheduler.New(scheduler.Deps{Docs: r.docs, Queue: r.queue, Dataflow: r.flow, Catalog: r.heads, Backends: r.backends, Stores: r.pool},
+		scheduler.Options{Logger: r.log, Poll: 20 * time.Millisecond, LeaseTTL: 2 * time.Second})
+	r.check(err)
+	return r.start(s.Run)
+}
+
+func (r *rig) mover(o datamover.Options, flow dataflowpb.DataflowClient) (stop func()) {
+	o.Logger = r.log
+	m, err := datamover.New(datamover.Deps{Queue: r.queue, Dataflow: flow, Catalog: r.heads, Backends: r.backends, Stores: r.pool}, o)
+	r.check(err)
+	return r.start(m.Run)
+}
+
+func (r *rig) check(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// backend registers a directory.
+func (r *rig) backend(name string) *backendpb.Backend {
+	r.t.Helper()
+	b, err := r.backends.Create(r.t.Context(), &backendpb.CreateRequest{SkipProbe: true, Backend: &backendpb.Backend{Name: name, Type: string(posix.Type),
+		BucketName: r.t.TempDir(), Options: map[string]string{"sync": "false"}}})
+	r.check(err)
+	return b
+}
+
+func (r *rig) store(b *backendpb.Backend) adapters.Store {
+	r.t.Helper()
+	s, err := r.pool.Store(r.t.Context(), b.Id)
+	r.check(err)
+	return s
+}
+
+func (r *rig) bucket(name string, b *backendpb.Backend) catalog.Bucket {
+	r.t.Helper()
+	made, err := r.catalog.CreateBucket(r.t.Context(), catalog.Bucket{Name: name, Owner: "root", BackendID: b.Id})
+	r.check(err)
+	return made
+}
+
+// put writes an object as the S3 front end does.
+func (r *rig) put(b catalog.Bucket, key string, data []byte) catalog.Object {
+	r.t.Helper()
+	o, err := r.tryPut(r.t.Context(), b, key, data)
+	r.check(err)
+	return o
+}
+
+func (r *rig) tryPut(ctx context.Context, b catalog.Bucket, key string, data []byte) (catalog.Object, error) {
+	b, err := r.catalog.Bucket(ctx, b.Name)
+	if err != nil {
+		return catalog.Object{}, err
+	}
+	w, err := r.catalog.Begin(ctx, b, key, "", int64(len(data)))
+	if err != nil {
+		return catalog.Object{}, err
+	}
+	store, err := r.pool.Store(ctx, w.Location.BackendID)
+	if err != nil {
+		return catalog.Object{}, err
+	}
+	crc := sum64(data)
+	user := map[string]string{"colour": "blue", "unicode": "é"}
+	headers := adapters.ContentHeaders{ContentType: "text/plain", CacheControl: "no-cache"}
+	info, err := store.Put(ctx, w.Location.NativeKey, bytes.NewReader(data), int64(len(data)), adapters.PutOptions{CRC64: &crc, Headers: headers,
+		Metadata: blob.Describe(user, b.Name, key, "null", w.Location.NativeKey)})
+	if err != nil {
+		return catalog.Object{}, err
+	}
+	loc := w.Location
+	loc.NativeETag = info.ETag
+	digest := md5.Sum(data)
+	return r.catalog.Commit(ctx, w, catalog.Object{Key: key, Location: loc, Size: int64(len(data)), ETag: hex.EncodeToString(digest[:]), CRC64: &crc,
+		Checksums: map[string][]byte{"CRC64NVME": checksum.Bytes64(crc)}, ChecksumType: "FULL_OBJECT", Headers: headers, Metadata: user}, nil, catalog.Condition{})
+}
+
+func sum64(data []byte) uint64 {
+	h := crc64nvme.New()
+	h.Write(data)
+	return h.Sum64()
+}
+
+// raw writes a native object.
+func (r *rig) raw(b *backendpb.Backend, key string, data []byte) {
+	r.t.Helper()
+	_, err := r.store(b).Put(r.t.Context(), key, bytes.NewReader(data), int64(len(data)), adapters.PutOptions{
+		Headers: adapters.ContentHeaders{ContentType: "image/png"}, Metadata: map[string]string{"who": "native"}})
+	r.check(err)
+}
+
+// object reads an object of a bucket whole and checks its checksum. It is nil when there is none.
+func (r *rig) object(b catalog.Bucket, key string) ([]byte, catalog.Object) {
+	r.t.Helper()
+	o, err := r.catalog.Get(r.t.Context(), b, key)
+	if errs.Is(err, errs.NotFound) {
+		return nil, o
+	}
+	r.check(err)
+	store, err := r.pool.Store(r.t.Context(), o.Location.BackendID)
+	r.check(err)
+	body, info, err := store.Get(r.t.Context(), o.Location.NativeKey, adapters.Range{}, o.Location.NativeETag)
+	r.check(err)
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	r.check(err)
+	if o.CRC64 == nil || sum64(data) != *o.CRC64 || int64(len(data)) != o.Size {
+		r.t.Errorf("%s: the bytes are not what the head says", key)
+	}
+	if o.Location.BlobID != "" && info.Metadata[blob.Metadata] == "" {
+		r.t.Errorf("%s: the blob does not say what it is", key)
+	}
+	return data, o
+}
+
+// native reads a native object; nil when there is none.
+func (r *rig) native(b *backendpb.Backend, key string) ([]byte, adapters.Info) {
+	r.t.Helper()
+	body, info, err := r.store(b).Get(r.t.Context(), key, adapters.Range{}, "")
+	if errs.Is(err, errs.NotFound) {
+		return nil, info
+	}
+	r.check(err)
+	defer body.Close()
+	data, err := io.ReadAll(body)
+	r.check(err)
+	return data, info
+}
+
+// natives lists the native keys of a backend that are Gelato's blobs, or those that are not.
+func (r *rig) natives(b *backendpb.Backend, ours bool) (keys []string) {
+	r.t.Helper()
+	for after := ""; ; {
+		p, err := r.store(b).List(r.t.Context(), "", after, 1000)
+		r.check(err)
+		for _, o := range p.Objects {
+			after = o.Key
+			if blob.IsOurs(o.Key) == ours && o.Key != blob.Marker {
+				keys = append(keys, o.Key)
+			}
+		}
+		if !p.More {
+			return keys
+		}
+	}
+}
+
+func bucketEnd(name, prefix string) *dataflowpb.Endpoint {
+	return &dataflowpb.Endpoint{Bucket: name, Prefix: prefix}
+}
+
+func backendEnd(name, prefix string) *dataflowpb.Endpoint {
+	return &dataflowpb.Endpoint{Backend: name, Prefix: prefix}
+}
+
+func relocate(bucket, to string) *dataflowpb.Plan {
+	return &dataflowpb.Plan{Name: "relocate " + bucket + " to " + to, Mode: "relocate", Source: bucketEnd(bucket, ""), Destination: backendEnd(to, "")}
+}
+
+// launch makes a plan and runs it.
+func (r *rig) launch(p *dataflowpb.Plan) *dataflowpb.Job {
+	r.t.Helper()
+	_, err := r.flow.CreatePlan(r.t.Context(), p)
+	if !errs.Is(err, errs.AlreadyExists) {
+		r.check(err)
+	}
+	j, err := r.flow.RunPlan(r.t.Context(), &dataflowpb.RunPlanRequest{IdOrName: p.Name})
+	r.check(err)
+	return j
+}
+
+// run makes a plan, runs it and waits.
+func (r *rig) run(p *dataflowpb.Plan) *dataflowpb.Job {
+	r.t.Helper()
+	return r.wait(r.launch(p).Id)
+}
+
+// wait polls a job until it is over; it is the interface that users have.
+func (r *rig) wait(id string) *dataflowpb.Job {
+	r.t.Helper()
+	return r.until(id, func(j *dataflowpb.Job) bool { return j.Status != "running" && j.Status != "pending" })
+}
+
+func (r *rig) until(id string, reached func(*dataflowpb.Job) bool) *dataflowpb.Job {
+	r.t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); ; {
+		j, err := r.flow.GetJob(r.t.Context(), &dataflowpb.ByName{IdOrName: id})
+		r.check(err)
+		if reached(j) {
+			return j
+		}
+		if time.Now().After(deadline) {
+			r.t.Fatalf("the job stays %v", j)
+		}
+		time.Sleep(5 * time.Millisecond) // the poll of a client
+	}
+}
+
+func (r *rig) report(id string) map[string]*dataflowpb.Outcome {
+	r.t.Helper()
+	stream, err := r.flow.Report(r.t.Context(), &dataflowpb.ReportRequest{JobId: id})
+	r.check(err)
+	all := make(map[string]*dataflowpb.Outcome)
+	for {
+		o, err := stream.Recv()
+		if err == io.EOF {
+			return all
+		}
+		r.check(err)
+		if all[o.Key] != nil {
+			r.t.Errorf("the report names %q twice: %v, %v", o.Key, all[o.Key], o)
+		}
+		all[o.Key] = o
+	}
+}
+
+// want checks how a job ended.
+func (r *rig) want(j *dataflowpb.Job, status string, copied, skipped, failed int64) {
+	r.t.Helper()
+	c := j.Counters
+	if j.Status != status || c.PassedCount != copied || c.SkippedCount != skipped || c.FailedCount != failed || c.TotalCount != copied+skipped+failed || !j.TotalsFinal {
+		r.t.Errorf("the job ended %s (%q) with %v; want %s with %d copied, %d skipped, %d failed", j.Status, j.Error, c, status, copied, skipped, failed)
+	}
+}
+
+// data makes n bytes that depend on seed.
+func data(seed string, n int) []byte {
+	b := []byte(strings.Repeat(fmt.Sprintf("%s/%d|", seed, n), n/(len(seed)+3)+1))
+	return b[:n]
+}

@@ -1,0 +1,64 @@
+package moving
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/opensds/gelato/datamover"
+)
+
+// small makes parts of objects that a test can afford.
+var small = datamover.Options{Threshold: 64 << 10, PartSize: 32 << 10}
+
+func TestRelocateMovesEveryByteAndNothingElse(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{mover: small})
+	a, b := r.backend("a"), r.backend("b")
+	bucket := r.bucket("photos", a)
+	want := make(map[string][]byte)
+	for i := range 1200 {
+		key := fmt.Sprintf("dir %d/é+%%20//%04d", i%7, i)
+		want[key] = data(key, i%300)
+	}
+	for _, n := range []int{0, 1, 64 << 10, 64<<10 + 1, 300_000} {
+		key := fmt.Sprintf("big/%d", n)
+		want[key] = data(key, n)
+	}
+	for key, d := range want {
+		r.put(bucket, key, d)
+	}
+	before, _ := r.catalog.Get(t.Context(), bucket, "big/300000")
+
+	j := r.run(relocate("photos", "b"))
+	r.want(j, "succeeded", int64(len(want)), 0, 0)
+	report := r.report(j.Id)
+	for key, d := range want {
+		got, o := r.object(bucket, key)
+		if !bytes.Equal(got, d) || o.Location.BackendID != b.Id {
+			t.Errorf("%q: %d bytes at %s", key, len(got), o.Location.BackendID)
+		}
+		line := report[key]
+		if line.GetOutcome() != "copied" || line.GetProof() == "" || line.GetSource().GetBackend() != "a" || line.GetDestination().GetBackend() != "b" ||
+			line.GetDestination().GetChecksum() == "" || line.GetVersionId() != "null" || line.GetBytes() != int64(len(d)) {
+			t.Errorf("%q: the report says %v", key, line)
+		}
+	}
+	_, after := r.object(bucket, "big/300000")
+	if after.ETag != before.ETag || after.Modified != before.Modified || after.Version != before.Version || after.Metadata["unicode"] != "é" || after.Headers != before.Headers {
+		t.Errorf("the object changed:\n before %+v\n after %+v", before, after)
+	}
+	if got := len(r.natives(b, true)); got != len(want) {
+		t.Errorf("the destination holds %d blobs, want %d", got, len(want))
+	}
+	now, err := r.catalog.Bucket(t.Context(), "photos")
+	if err != nil || now.BackendID != b.Id {
+		t.Errorf("the placement is %v, %v", now, err)
+	}
+	// Again there is nothing to do, and the report says so.
+	j = r.run(relocate("photos", "b"))
+	r.want(j, "succeeded", 0, int64(len(want)), 0)
+	if line := r.report(j.Id)["big/1"]; line.GetReason() != "already there" || line.GetDestination().GetChecksum() == "" {
+		t.Errorf("the second report says %v", line)
+	}
+}
