@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/opensds/gelato/internal/errs"
@@ -111,7 +112,7 @@ func (s *Service) listBuckets(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) getBucket(w http.ResponseWriter, r *http.Request) error {
 	b, err := s.peers.Catalog.GetBucket(r.Context(), &catalogpb.GetBucketRequest{Name: param(r, "id")})
 	if err != nil {
-		return err
+		return bucketError(r, err)
 	}
 	return s.writeBucket(w, r, b)
 }
@@ -136,7 +137,7 @@ func (s *Service) placeBucket(w http.ResponseWriter, r *http.Request) error {
 	}
 	b, err := s.peers.Catalog.SetPlacement(r.Context(), &catalogpb.SetPlacementRequest{Bucket: param(r, "id"), BackendId: to.GetId()})
 	if err != nil {
-		return err
+		return bucketError(r, err)
 	}
 	return s.writeBucket(w, r, b)
 }
@@ -153,7 +154,7 @@ func (s *Service) importBucket(w http.ResponseWriter, r *http.Request) error {
 	}
 	b, err := s.peers.Catalog.GetBucket(r.Context(), &catalogpb.GetBucketRequest{Name: param(r, "id")})
 	if err != nil {
-		return err
+		return bucketError(r, err)
 	}
 	job, err := s.peers.Dataflow.RunAdHoc(r.Context(), &dataflowpb.Plan{
 		Name: "import " + b.GetName(), Mode: modeImport, Source: &dataflowpb.Endpoint{Backend: from.GetName(), Prefix: in.Prefix},
@@ -163,6 +164,14 @@ func (s *Service) importBucket(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return accepted(w, job.GetId())
+}
+
+// bucketError names the bucket that there is not: the catalog speaks as S3 does, which never does.
+func bucketError(r *http.Request, err error) error {
+	if errs.ReasonOf(err) == "NoSuchBucket" {
+		return errs.Newf(errs.NotFound, "there is no bucket %q", strings.ToValidUTF8(param(r, "id"), "?")).Because("NoSuchBucket")
+	}
+	return err
 }
 
 // knownBackend finds a backend that a field of the body names; an unknown one is the body's fault.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/internal/testbed"
+	"github.com/opensds/gelato/s3/catalog"
 )
 
 func posix(dir string) object { return object{"name": "files", "type": "posix", "bucketName": dir} }
@@ -65,6 +66,73 @@ func TestInUseByPlan(t *testing.T) {
 	}
 	if status, text := s.do(t, "DELETE", "backends/b", nil); status != 204 {
 		t.Errorf("DELETE = %d %s", status, text)
+	}
+}
+
+// TestBuckets places and imports, and sees that a backend that a bucket needs stays.
+func TestBuckets(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	root, ids := t.TempDir(), map[string]string{}
+	for _, name := range []string{"a", "b"} {
+		dir := filepath.Join(root, name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		status, text := s.do(t, "POST", "backends", object{"name": name, "type": "posix", "bucketName": dir})
+		var b struct{ ID string }
+		if err := json.Unmarshal([]byte(text), &b); err != nil || status != 201 {
+			t.Fatalf("POST = %d %s", status, text)
+		}
+		ids[name] = b.ID
+	}
+	if _, err := s.catalog.CreateBucket(t.Context(), catalog.Bucket{Name: "photos", Owner: "root", BackendID: ids["a"]}); err != nil {
+		t.Fatal(err)
+	}
+	placed := func(on string) {
+		t.Helper()
+		if _, text := s.do(t, "GET", "buckets/photos", nil); !strings.Contains(text, `"placement":{"default":"`+on+`"}`) {
+			t.Errorf("bucket is %s, want it on %s", text, on)
+		}
+	}
+	placed("a")
+	if p := s.problem(t, "PUT", "buckets/photos/placement", object{"default": "nowhere"}); p.Status != 400 || p.Code != "default" {
+		t.Errorf("unknown backend: %+v", p)
+	}
+	if p := s.problem(t, "PUT", "buckets/absent/placement", object{"default": "b"}); p.Status != 404 || p.Code != "NoSuchBucket" || !strings.Contains(p.Detail, "absent") {
+		t.Errorf("unknown bucket: %+v", p)
+	}
+	placed("a")
+	if status, text := s.do(t, "PUT", "buckets/photos/placement", object{"default": "b"}); status != 200 {
+		t.Errorf("PUT = %d %s", status, text)
+	}
+	placed("b")
+	if p := s.problem(t, "DELETE", "backends/b", nil); p.Status != 409 || p.Code != "InUse" && p.Code != "Default" || !strings.Contains(p.Detail, "photos") {
+		t.Errorf("DELETE of the placement = %+v", p)
+	}
+	before := s.state(t)
+	if p := s.problem(t, "POST", "buckets/absent/import", object{"backend": "a"}); p.Status != 404 {
+		t.Errorf("import into no bucket: %+v", p)
+	}
+	if after := s.state(t); after != before {
+		t.Errorf("the state changed from\n%s\nto\n%s", before, after)
+	}
+	status, text := s.do(t, "POST", "buckets/photos/import", object{"backend": "a", "prefix": "p/"})
+	var run struct{ JobID string }
+	if err := json.Unmarshal([]byte(text), &run); err != nil || status != 202 {
+		t.Fatalf("import = %d %s", status, text)
+	}
+	if _, text := s.do(t, "GET", "jobs/"+run.JobID, nil); !strings.Contains(text, `"mode":"import"`) || !strings.Contains(text, `"status":"pending"`) {
+		t.Errorf("job = %s", text)
+	}
+	if p := s.problem(t, "PUT", "backends/a", object{"name": "c"}); p.Code != "InUse" || !strings.Contains(p.Detail, run.JobID) {
+		t.Errorf("rename under a job = %+v", p)
+	}
+	if status, text := s.do(t, "POST", "jobs/"+run.JobID+"/cancel", nil); status != 200 {
+		t.Errorf("cancel = %d %s", status, text)
+	}
+	if p := s.problem(t, "POST", "jobs/"+run.JobID+"/cancel", nil); p.Status != 409 {
+		t.Errorf("cancel again = %+v", p)
 	}
 }
 

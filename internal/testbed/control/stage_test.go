@@ -2,7 +2,6 @@ package control
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -17,9 +16,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/opensds/gelato/adapters/all"
+	"github.com/opensds/gelato/adapters/pool"
 	"github.com/opensds/gelato/api"
 	"github.com/opensds/gelato/backend"
 	"github.com/opensds/gelato/dataflow"
+	"github.com/opensds/gelato/internal/blob"
+	"github.com/opensds/gelato/internal/cluster"
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/docstore/pebble"
 	"github.com/opensds/gelato/internal/httpx"
@@ -29,6 +31,8 @@ import (
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/catalogpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
+	"github.com/opensds/gelato/s3/catalog"
+	"github.com/opensds/gelato/s3/catalogrpc"
 )
 
 const (
@@ -42,6 +46,7 @@ type stage struct {
 	docs    docstore.Store
 	log     *buffer
 	backend *backend.Service
+	catalog *catalog.Catalog
 }
 
 func newStage(t *testing.T) *stage {
@@ -59,17 +64,27 @@ func newStage(t *testing.T) *stage {
 	}
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l, conn := rpc.Pipe()
-	backends, catalog, flow := backendpb.NewBackendsClient(conn), catalogpb.NewCatalogClient(conn), dataflowpb.NewDataflowClient(conn)
-	s.backend, err = backend.New(t.Context(), docs, box, all.Registry(), backend.Peers{Catalog: catalog, Dataflow: flow},
+	backends, buckets, flow := backendpb.NewBackendsClient(conn), catalogpb.NewCatalogClient(conn), dataflowpb.NewDataflowClient(conn)
+	s.backend, err = backend.New(t.Context(), docs, box, all.Registry(), backend.Peers{Catalog: buckets, Dataflow: flow},
 		backend.Options{Logger: log, ProbeTimeout: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
-	flows, err := dataflow.New(docs, catalog, backends, dataflow.Options{Logger: log})
+	clusterID, err := cluster.ID(t.Context(), docs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rest, err := api.New(docs, box, api.Peers{Backends: backends, Catalog: catalog, Dataflow: flow},
+	stores := pool.New(backends, box, all.Registry(), pool.Options{Logger: log})
+	t.Cleanup(func() { stores.Close() })
+	s.catalog, err = catalog.New(docs, stores, blob.TagOf(clusterID), catalog.Options{Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	flows, err := dataflow.New(docs, buckets, backends, dataflow.Options{Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rest, err := api.New(docs, box, api.Peers{Backends: backends, Catalog: buckets, Dataflow: flow},
 		api.Options{Telemetry: &telemetry.Telemetry{Log: log, Registry: prometheus.NewRegistry()}})
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +93,7 @@ func newStage(t *testing.T) *stage {
 	s.backend.Register(server)
 	flows.Register(server)
 	rest.Register(server)
-	catalogpb.RegisterCatalogServer(server, noBuckets{})
+	catalogrpc.New(s.catalog, catalogrpc.Options{Log: log}).Register(server)
 	var served sync.WaitGroup
 	served.Go(func() { server.Serve(l) })
 	front := httptest.NewServer(rest.Handler())
@@ -93,19 +108,6 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	return s
-}
-
-// noBuckets is a catalog without buckets.
-type noBuckets struct {
-	catalogpb.UnimplementedCatalogServer
-}
-
-func (noBuckets) ListBuckets(context.Context, *catalogpb.ListBucketsRequest) (*catalogpb.ListBucketsResponse, error) {
-	return &catalogpb.ListBucketsResponse{}, nil
-}
-
-func (noBuckets) BackendInUse(context.Context, *catalogpb.BackendInUseRequest) (*catalogpb.BackendInUseResponse, error) {
-	return &catalogpb.BackendInUseResponse{}, nil
 }
 
 type object = map[string]any
@@ -152,7 +154,7 @@ func (s *stage) problem(t *testing.T, method, path string, in any) httpx.Problem
 func (s *stage) state(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for _, c := range []string{"backends", "backend_index", "users", "keys", "plans", "plan-names", "policies", "jobs", "open-jobs"} {
+	for _, c := range []string{"backends", "backend_index", "users", "keys", "buckets", "plans", "plan-names", "policies", "jobs", "open-jobs"} {
 		docs, err := s.docs.List(t.Context(), c, docstore.Range{Limit: 10000})
 		if err != nil {
 			t.Fatal(err)
