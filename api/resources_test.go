@@ -94,6 +94,9 @@ func TestBackends(t *testing.T) {
 			t.Errorf("%s shows the secret: %s", path, got.body)
 		}
 	}
+	if text, err := json.Marshal(backendJSON{Security: "hush hush"}); err != nil || strings.Contains(string(text), "hush") {
+		t.Errorf("a secret goes out: %s, %v", text, err)
+	}
 	got = r.do(t, "POST", "backends?probe=false", `{"name":"n","type":"posix","bucketName":"/n","security":"hush hush","options":{"a":"b"},"default":true}`)
 	if got.status != 201 || got.header.Get("Location") != "/v1/default/backends/be_new" || strings.Contains(got.body, "hush") || strings.Contains(r.log.String(), "hush") {
 		t.Errorf("POST = %d %s at %q", got.status, got.body, got.header.Get("Location"))

@@ -107,7 +107,7 @@ func (r *rig) dump(t *testing.T) string {
 	return b.String()
 }
 
-// keysIn lists what Gelato sees in a directory through a fresh posix store.
+// keysIn lists what Gelato sees in a directory through a fresh posix store, open uploads too.
 func keysIn(t *testing.T, dir string) []string {
 	t.Helper()
 	st, err := posix.Descriptor().Open(t.Context(), adapters.Config{Type: "posix", BucketName: dir}, adapters.Deps{})
@@ -122,6 +122,13 @@ func keysIn(t *testing.T, dir string) []string {
 	keys := []string{}
 	for _, o := range page.Objects {
 		keys = append(keys, o.Key)
+	}
+	uploads, err := st.ListUploads(t.Context(), "", 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range uploads {
+		keys = append(keys, "upload of "+u.Key)
 	}
 	return keys
 }
