@@ -52,6 +52,12 @@ func (g *gateway) request(c call) *http.Request {
 	}
 	u.RawQuery = c.query
 	r := &http.Request{Method: c.method, URL: u, Host: u.Host, Header: http.Header{}, ContentLength: int64(len(c.body))}
+	if c.length > 0 {
+		r.ContentLength = int64(c.length)
+	}
+	if c.chunkedTransfer {
+		r.ContentLength = 0
+	}
 	if c.host != "" {
 		r.Host = c.host
 	}

@@ -262,9 +262,9 @@ func (s *Service) errorDocument(x *document, r *request, err error) (status int)
 	case "NoSuchBucket", "BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "InvalidBucketName":
 		x.text("BucketName", r.bucket)
 	case "NoSuchKey":
-		x.text("Key", r.key)
+		x.text("Key", printable(r.key))
 	}
-	x.text("Resource", r.URL.Path)
+	x.text("Resource", r.URL.EscapedPath())
 	x.text("RequestId", r.id)
 	x.close("Error")
 	return status

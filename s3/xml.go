@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -161,6 +162,16 @@ func (x *document) escape(s string) {
 		}
 	}
 	x.b = append(x.b, s[last:]...)
+}
+
+// printable replaces what XML cannot hold, for texts that need not be exact.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return utf8.RuneError
+		}
+		return r
+	}, s)
 }
 
 // encoded appends a key as encoding-type asks: with url, everything but unreserved characters and slashes is percent-encoded.
