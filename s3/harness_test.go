@@ -10,7 +10,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -24,6 +23,7 @@ import (
 	"github.com/opensds/gelato/internal/blob"
 	"github.com/opensds/gelato/internal/docstore/pebble"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/httpx"
 	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/internal/seal"
 	"github.com/opensds/gelato/proto/backendpb"
@@ -40,11 +40,11 @@ const (
 
 // gateway is a running s3 service on posix backends "a" (the default) and "b", over real listeners.
 type gateway struct {
-	t        *testing.T
-	url      string
-	pool     *pool.Pool
-	registry *registry
-	service  *Service
+	t       *testing.T
+	url     string
+	pool    *pool.Pool
+	catalog *catalog.Catalog
+	service *Service
 }
 
 // registry serves the backends and access keys of a test over gRPC, as the backend and api services do.
@@ -108,7 +108,8 @@ func newGateway(t *testing.T, o Options) *gateway {
 	client := backendpb.NewBackendsClient(conn)
 	stores := pool.New(client, box, all.Registry(), pool.Options{})
 	t.Cleanup(stores.Close)
-	service, err := New(Deps{Catalog: newCatalog(t, stores), Places: stores, Backends: client, Identity: identitypb.NewIdentityClient(conn), Secrets: box}, o)
+	heads := newCatalog(t, stores)
+	service, err := New(Deps{Catalog: heads, Places: stores, Backends: client, Identity: identitypb.NewIdentityClient(conn), Secrets: box}, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,8 +117,9 @@ func newGateway(t *testing.T, o Options) *gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve(t, func(ctx context.Context) error { return service.Serve(ctx, l, 5*time.Second) }, func() {})
-	return &gateway{t: t, url: "http://" + l.Addr().String(), pool: stores, registry: reg, service: service}
+	web := httpx.NewServer(service.Handler(), service.o.Log)
+	serve(t, func(context.Context) error { return web.Serve(l) }, func() { web.Close() })
+	return &gateway{t: t, url: "http://" + l.Addr().String(), pool: stores, catalog: heads, service: service}
 }
 
 func (r *registry) addKey(box *seal.Box, access, secret, user string, enabled bool) {

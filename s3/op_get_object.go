@@ -37,12 +37,10 @@ func (s *Service) getObject(w http.ResponseWriter, r *request) error {
 			return nil
 		}
 		body, err := s.open(r.Context(), b, o, sel.offset, sel.length)
-		if errs.Is(err, errs.NotFound) && attempt < maxResumes { // its bytes moved or it was replaced since: ask again
-			if now, again := s.catalog.Get(r.Context(), b, r.key); again != nil || now.Location != o.Location {
-				continue
-			}
-		}
 		if err != nil {
+			if now, again := s.catalog.Get(r.Context(), b, r.key); attempt < maxResumes && (again != nil || now.Location != o.Location) {
+				continue // its bytes moved or it was replaced since: ask again
+			}
 			return storeFailed(err)
 		}
 		defer body.Close()

@@ -7,10 +7,8 @@ package s3
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -102,26 +100,6 @@ func New(d Deps, o Options) (*Service, error) {
 
 // Handler serves the S3 API.
 func (s *Service) Handler() http.Handler { return http.HandlerFunc(s.serve) }
-
-// Serve serves the S3 API on l until ctx ends; then requests at hand get grace to finish.
-func (s *Service) Serve(ctx context.Context, l net.Listener, grace time.Duration) error {
-	server := httpx.NewServer(s.Handler(), s.o.Log)
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	err := server.Shutdown(drain)
-	if err != nil {
-		err = errors.Join(err, server.Close())
-	}
-	<-failed
-	return err
-}
 
 // request is one S3 request.
 type request struct {
