@@ -1,0 +1,85 @@
+// Package up is `gelato up`: every service in one process on embedded state, each behind its own gRPC client.
+package up
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/opensds/gelato/internal/config"
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/telemetry"
+)
+
+// settings are the flags of `gelato up`; their help texts are their documentation.
+type settings struct {
+	data, s3Listen, apiListen        string
+	state, queue                     string
+	rootAccess, rootSecret           string
+	region, domain                   string
+	garbageGrace, sweepInterval, ttl time.Duration
+	masterKeyFile                    string
+	logLevel, logFormat              string
+}
+
+// Command is the command.
+func Command() *cobra.Command {
+	var s settings
+	c := &cobra.Command{
+		Use: "up", Short: "Run everything in one process", Args: cobra.NoArgs,
+		Long: "Run every service in this process, with the state in a directory. Each flag is also an environment variable\n" +
+			"(--s3-listen is GELATO_S3_LISTEN) and a key of the YAML file that --config names. Root credentials come from\n" +
+			"GELATO_ROOT_ACCESS_KEY and GELATO_ROOT_SECRET_KEY; without them they are made and kept in DIR/root-credentials.",
+	}
+	f := c.Flags()
+	f.StringVar(&s.data, "data", "./gelato-data", "directory of state, keys and the first backend")
+	f.StringVar(&s.s3Listen, "s3-listen", "127.0.0.1:8090", "host:port of the S3 endpoint; port 0 lets the system choose")
+	f.StringVar(&s.apiListen, "api-listen", "127.0.0.1:8089", "host:port of REST")
+	f.StringVar(&s.state, "state", "pebble:", "where the state is; pebble: is DIR/state")
+	f.StringVar(&s.queue, "queue", "embedded:", "what carries work; embedded: is this process")
+	f.StringVar(&s.region, "s3-region", "us-east-1", "the region that S3 clients sign with")
+	f.StringVar(&s.domain, "s3-domain", "", "domain of virtual-host style requests: bucket.DOMAIN")
+	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
+	f.DurationVar(&s.sweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
+	f.DurationVar(&s.ttl, "lease-ttl", 30*time.Second, "how soon the work of a lost process is taken over")
+	f.StringVar(&s.masterKeyFile, "master-key-file", "", "file of the key that seals credentials, made when absent (default DIR/master.key)")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	f.String(config.FileFlag, "", "YAML file of flags")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := config.Fill(f, os.LookupEnv); err != nil {
+			return err
+		}
+		s.rootAccess, s.rootSecret = os.Getenv("GELATO_ROOT_ACCESS_KEY"), os.Getenv("GELATO_ROOT_SECRET_KEY")
+		if err := s.validate(); err != nil {
+			return err
+		}
+		tel, err := telemetry.New(os.Stderr, s.logFormat, s.logLevel)
+		if err != nil {
+			return err
+		}
+		return serve(c.Context(), s, tel, c.OutOrStdout())
+	}
+	return c
+}
+
+func (s *settings) validate() error {
+	if s.masterKeyFile == "" {
+		s.masterKeyFile = filepath.Join(s.data, "master.key")
+	}
+	switch {
+	case s.state != "pebble:":
+		return errs.Newf(errs.Unimplemented, "--state %s: this build keeps state in pebble: only", s.state)
+	case s.queue != "embedded:":
+		return errs.Newf(errs.Unimplemented, "--queue %s: this build has the embedded: queue only", s.queue)
+	case (s.rootAccess == "") != (s.rootSecret == ""):
+		return errs.Newf(errs.InvalidArgument, "GELATO_ROOT_ACCESS_KEY and GELATO_ROOT_SECRET_KEY go together")
+	case s.region == "":
+		return errs.Newf(errs.InvalidArgument, "--s3-region must not be empty")
+	case s.garbageGrace < 0 || s.sweepInterval <= 0 || s.ttl < time.Second:
+		return errs.Newf(errs.InvalidArgument, "--garbage-grace must not be negative, --sweep-interval must be positive, --lease-ttl at least 1s")
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package up
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+const credentialsFile = "root-credentials"
+
+// rootCredentials returns those of the environment, or those kept in the data directory, or fresh ones, which it keeps there and shows once.
+func rootCredentials(s settings, out io.Writer) (access, secret string, err error) {
+	if s.rootAccess != "" {
+		return s.rootAccess, s.rootSecret, nil
+	}
+	path := filepath.Join(s.data, credentialsFile)
+	text, err := os.ReadFile(path)
+	if err == nil {
+		return parseCredentials(string(text))
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return "", "", fmt.Errorf("read root credentials: %w", err)
+	}
+	access, secret = "GR"+rand.Text()[:18], rand.Text()+rand.Text()
+	text = fmt.Appendf(nil, "GELATO_ROOT_ACCESS_KEY=%s\nGELATO_ROOT_SECRET_KEY=%s\n", access, secret)
+	tmp := path + ".new" // a start that is killed here leaves no half file under the real name
+	if err := os.WriteFile(tmp, text, 0o600); err != nil {
+		return "", "", fmt.Errorf("keep root credentials: %w", err)
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return "", "", fmt.Errorf("keep root credentials: %w", err)
+	}
+	fmt.Fprintf(out, "root credentials, kept in %s:\n%s", path, text)
+	return access, secret, nil
+}
+
+func parseCredentials(text string) (access, secret string, err error) {
+	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), "=")
+		switch name {
+		case "GELATO_ROOT_ACCESS_KEY":
+			access = value
+		case "GELATO_ROOT_SECRET_KEY":
+			secret = value
+		}
+	}
+	if access == "" || secret == "" {
+		return "", "", errs.Newf(errs.FailedPrecondition, "%s in the data directory lacks a key; remove it to have a new one made", credentialsFile)
+	}
+	return access, secret, nil
+}
