@@ -34,11 +34,11 @@ var codes = map[string]errs.Code{
 	"ConditionalRequestConflict": errs.Unavailable,
 	"OperationAborted":           errs.Unavailable,
 	"InternalError":              errs.Unavailable,
-	"ServiceUnavailable":         errs.Unavailable,
 	"RequestTimeout":             errs.Unavailable,
 	"IncompleteBody":             errs.Unavailable,
 
 	"SlowDown":                errs.ResourceExhausted,
+	"ServiceUnavailable":      errs.ResourceExhausted, // "reduce your request rate", as a bare 503 too
 	"TooManyRequests":         errs.ResourceExhausted,
 	"Throttling":              errs.ResourceExhausted,
 	"ThrottlingException":     errs.ResourceExhausted,

@@ -110,3 +110,65 @@ func TestWrongBodyLeavesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestConditions tests what versitygw enforces, though not against racing writers.
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	s.caps.ConditionalPut = true
+	put := func(body string, o adapters.PutOptions) (adapters.Info, error) {
+		return s.Put(t.Context(), "k", strings.NewReader(body), int64(len(body)), o)
+	}
+	if _, err := put("a", adapters.PutOptions{IfMatch: "abc"}); !errs.Is(err, errs.FailedPrecondition) {
+		t.Errorf("IfMatch where nothing is: %v, want FailedPrecondition", err)
+	}
+	first, err := put("a", adapters.PutOptions{IfNoneMatch: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put("b", adapters.PutOptions{IfNoneMatch: true}); !errs.Is(err, errs.AlreadyExists) {
+		t.Errorf("IfNoneMatch over an object: %v, want AlreadyExists", err)
+	}
+	second, err := put("c", adapters.PutOptions{IfMatch: first.ETag})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := put("d", adapters.PutOptions{IfMatch: first.ETag}); !errs.Is(err, errs.FailedPrecondition) {
+		t.Errorf("stale IfMatch: %v, want FailedPrecondition", err)
+	}
+	upload := func(o adapters.PutOptions) (adapters.Info, string, []adapters.Part, error) {
+		id, err := s.CreateUpload(t.Context(), "k", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := s.PutPart(t.Context(), "k", id, 1, strings.NewReader("part"), 4, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := s.CompleteUpload(t.Context(), "k", id, []adapters.Part{p}, o)
+		return info, id, []adapters.Part{p}, err
+	}
+	if _, _, _, err := upload(adapters.PutOptions{IfNoneMatch: true}); !errs.Is(err, errs.AlreadyExists) {
+		t.Errorf("upload with IfNoneMatch over an object: %v, want AlreadyExists", err)
+	}
+	if err := s.Delete(t.Context(), "k", first.ETag); !errs.Is(err, errs.FailedPrecondition) {
+		t.Errorf("Delete with a stale IfMatch: %v, want FailedPrecondition", err)
+	}
+	if err := s.Delete(t.Context(), "k", second.ETag); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	info, id, parts, err := upload(adapters.PutOptions{IfNoneMatch: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.CompleteUpload(t.Context(), "k", id, parts, adapters.PutOptions{IfNoneMatch: true})
+	if err != nil || again.ETag != info.ETag || again.Proof != info.Proof {
+		t.Errorf("complete again under IfNoneMatch: %+v, %v, want %+v", again, err, info)
+	}
+	if _, err := put("other", adapters.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CompleteUpload(t.Context(), "k", id, parts, adapters.PutOptions{}); err == nil {
+		t.Error("complete again over another object succeeded")
+	}
+}
