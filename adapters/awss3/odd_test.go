@@ -2,10 +2,12 @@ package awss3
 
 import (
 	"bytes"
+	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -203,6 +205,48 @@ func TestStoreAway(t *testing.T) {
 	}
 	if _, err := s.Put(t.Context(), "key", strings.NewReader("x"), 1, adapters.PutOptions{}); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("got %v, want Unavailable", err)
+	}
+}
+
+func TestUnknownCertificate(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.StartTLS()
+	defer srv.Close()
+	s, err := Open(adapters.Config{Endpoint: srv.URL, BucketName: "bucket", Access: "access", Security: "s3cret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Head(t.Context(), "key"); !errs.Is(err, errs.FailedPrecondition) {
+		t.Errorf("got %v, want FailedPrecondition: it does not help to repeat", err)
+	}
+}
+
+// TestTrialHeedsItsCallers has two callers wait for a store that hangs: each ends with its own context.
+func TestTrialHeedsItsCallers(t *testing.T) {
+	t.Parallel()
+	asked, release := make(chan struct{}, 10), make(chan struct{})
+	s := openAt(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		asked <- struct{}{}
+		<-release
+	}))
+	defer close(release)
+	first, cancelFirst := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := s.Put(first, "key", strings.NewReader("x"), 1, adapters.PutOptions{})
+		done <- err
+	}()
+	<-asked
+	second, cancelSecond := context.WithCancel(t.Context())
+	cancelSecond()
+	if _, err := s.Put(second, "key", strings.NewReader("x"), 1, adapters.PutOptions{}); !errs.Is(err, errs.Canceled) {
+		t.Errorf("the one who waits: %v, want Canceled", err)
+	}
+	cancelFirst()
+	if err := <-done; !errs.Is(err, errs.Canceled) {
+		t.Errorf("the one who tries: %v, want Canceled", err)
 	}
 }
 

@@ -111,7 +111,7 @@ func Open(c adapters.Config) (*Store, error) {
 	case o.endpoint != "":
 		opts.BaseEndpoint = &o.endpoint
 	}
-	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, isAWS: o.endpoint == "", spool: semaphore.NewWeighted(spoolMemory)}
+	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, isAWS: o.endpoint == "", spool: semaphore.NewWeighted(spoolMemory), trials: trials{gate: semaphore.NewWeighted(1)}}
 	s.caps = capabilities(o, len(c.Prefix))
 	return s, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -28,6 +29,7 @@ const (
 
 // trials is what has been found out.
 type trials struct {
+	gate  *semaphore.Weighted // one trial at a time
 	mu    sync.Mutex
 	known [nTrials]bool
 	good  [nTrials]bool
@@ -48,17 +50,22 @@ func (s *Store) holds(ctx context.Context, trial int) (bool, error) {
 	if good, known := s.sure(trial); known {
 		return good, nil
 	}
-	s.trials.mu.Lock()
-	defer s.trials.mu.Unlock()
-	if s.trials.known[trial] {
-		return s.trials.good[trial], nil
+	if err := s.trials.gate.Acquire(ctx, 1); err != nil {
+		return false, fmt.Errorf("try what the store can do: %w", context.Cause(ctx))
+	}
+	defer s.trials.gate.Release(1)
+	if good, known := s.sure(trial); known {
+		return good, nil
 	}
 	good, err := s.try(ctx, trial, s.prefix+".gelato-probe-"+rand.Text())
 	if err != nil && (errs.Retryable(err) || ctx.Err() != nil) {
 		return false, fmt.Errorf("try what the store can do: %w", err)
 	}
-	s.trials.known[trial], s.trials.good[trial] = true, good && err == nil
-	return s.trials.good[trial], nil
+	good = good && err == nil
+	s.trials.mu.Lock()
+	defer s.trials.mu.Unlock()
+	s.trials.known[trial], s.trials.good[trial] = true, good
+	return good, nil
 }
 
 // try stores an object, looks what became of it, and removes it.
