@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/wrap"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/seal"
 	"github.com/opensds/gelato/proto/backendpb"
@@ -41,6 +42,7 @@ type Pool struct {
 	box      *seal.Box
 	types    adapters.Registry
 	deps     adapters.Deps
+	metrics  *wrap.Metrics // nil: stores are not measured
 	flights  singleflight.Group
 
 	mu      sync.Mutex
@@ -59,8 +61,15 @@ type entry struct {
 
 // New makes a Pool that reaches the backend service through backends, opens secrets with box and knows the given types of stores.
 func New(backends backendpb.BackendsClient, box *seal.Box, types adapters.Registry, o Options) *Pool {
-	return &Pool{backends: backends, box: box, types: types, deps: adapters.Deps{Log: o.Logger},
+	p := &Pool{backends: backends, box: box, types: types, deps: adapters.Deps{Log: o.Logger},
 		entries: map[string]*entry{}, names: map[string]string{}, retired: map[*store]*time.Timer{}}
+	if o.Metrics != nil {
+		var err error
+		if p.metrics, err = wrap.NewMetrics(o.Metrics); err != nil {
+			p.deps.Logger().Error("stores are not measured", "error", err)
+		}
+	}
+	return p
 }
 
 // Store returns the store of a backend. NotFound for an unknown one. The result is shared: do not close it. Hold it for one piece of
@@ -227,7 +236,7 @@ func (p *Pool) opened(b *backendpb.Backend) *store {
 	return nil
 }
 
-// connect opens what a description says.
+// connect opens what a description says, and decorates it: each attempt is limited, what may succeed later is repeated, and what callers see is measured.
 func (p *Pool) connect(ctx context.Context, b *backendpb.Backend) (adapters.Store, error) {
 	c := adapters.Config{Type: adapters.Type(b.Type), Region: b.Region, Endpoint: b.Endpoint, BucketName: b.BucketName, Prefix: b.Prefix, Access: b.Access, Options: b.Options}
 	if len(b.SealedSecurity) > 0 {
@@ -237,7 +246,15 @@ func (p *Pool) connect(ctx context.Context, b *backendpb.Backend) (adapters.Stor
 		}
 		c.Security = string(secret)
 	}
-	return p.types.Open(ctx, c, p.deps)
+	s, err := p.types.Open(ctx, c, p.deps)
+	if err != nil {
+		return nil, err
+	}
+	s = wrap.Retry(wrap.Limit(s, wrap.Limits{}), wrap.RetryOptions{})
+	if p.metrics != nil {
+		s = wrap.Measure(s, p.metrics, b.Name)
+	}
+	return s, nil
 }
 
 // adopt makes s the store of its backend, and retires the one before.
