@@ -161,6 +161,10 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (string, error) {
 	if err := r.control.SetWriteDeadline(s.o.Now().Add(s.o.StallTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return "Unknown", err
 	}
+	// net/http sends no 100 for an empty body, as nothing will be read; botocore then loses step with the connection and hangs in its next request.
+	if r.ContentLength == 0 && r.Header.Get("Expect") != "" {
+		w.WriteHeader(http.StatusContinue)
+	}
 	var err error
 	if r.query, err = parseQuery(r.URL.RawQuery); err != nil {
 		return "Unknown", err
