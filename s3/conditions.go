@@ -45,6 +45,14 @@ func conditions(h http.Header, prefix string, o catalog.Object) (failed, unmodif
 	return false, err == nil && !modified.After(t)
 }
 
+// unchanged judges If-Range, whose value is an ETag or a date.
+func unchanged(ifRange string, o catalog.Object) bool {
+	if t, err := http.ParseTime(ifRange); err == nil {
+		return o.Modified.Truncate(time.Second).Equal(t)
+	}
+	return bareETag(ifRange) == o.ETag
+}
+
 // matchesETag reports whether a list of entity tags has the ETag; quotes may be missing.
 func matchesETag(list, etag string) bool {
 	for tag := range strings.SplitSeq(list, ",") {

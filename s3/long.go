@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"errors"
 	"net/http"
 	"time"
 )
@@ -12,20 +11,21 @@ const keepAlive = 10 * time.Second
 // wrong after that is an <Error> under status 200, as S3 documents for CopyObject, UploadPartCopy and CompleteMultipartUpload. work ends before long returns.
 func (s *Service) long(w http.ResponseWriter, r *request, work func() (write func(*document), err error)) error {
 	type outcome struct {
-		write    func(*document)
-		err      error
-		panicked any
+		write func(*document)
+		err   error
 	}
 	done := make(chan outcome, 1)
 	go func() {
 		var o outcome
 		defer func() {
-			o.panicked = recover()
+			if p := recover(); p != nil {
+				o.err = panicked(p)
+			}
 			done <- o
 		}()
 		o.write, o.err = work()
 	}()
-	ticker := time.NewTicker(keepAlive)
+	ticker := time.NewTicker(s.keepUp)
 	defer ticker.Stop()
 	begun := false
 	var o outcome
@@ -40,20 +40,15 @@ func (s *Service) long(w http.ResponseWriter, r *request, work func() (write fun
 				w.WriteHeader(http.StatusOK)
 				w.Write([]byte(xmlProlog))
 			}
-			r.control.SetWriteDeadline(s.o.Now().Add(s.o.StallTimeout)) // a client that went away shows when the answer is written
-			w.Write([]byte(" "))
+			s.patience(r)
+			w.Write([]byte(" ")) // a client that went away shows when the answer is written
 			r.control.Flush()
 		}
-	}
-	if o.panicked != nil {
-		panic(o.panicked)
 	}
 	if o.err != nil && !begun {
 		return o.err
 	}
-	if err := r.control.SetWriteDeadline(s.o.Now().Add(s.o.StallTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return err
-	}
+	s.patience(r)
 	x := s.page()
 	defer s.release(x)
 	if !begun {

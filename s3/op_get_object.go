@@ -88,6 +88,9 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 	}
 	sel.length = o.Size
 	header := r.Header.Get("Range")
+	if v := r.Header.Get("If-Range"); header != "" && v != "" && !unchanged(v, o) {
+		header = ""
+	}
 	if r.query.Has("partNumber") {
 		if header != "" {
 			return o, sel, fail("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
@@ -189,10 +192,8 @@ func (s *Service) pour(w http.ResponseWriter, r *request, body *objectReader, le
 	for sent := int64(0); sent < length; {
 		n, err := body.Read(*buf)
 		if n > 0 {
-			if sent > 0 { // the first deadline was set when the request came
-				if err := r.control.SetWriteDeadline(s.o.Now().Add(s.o.StallTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-					return err
-				}
+			if sent > 0 {
+				s.patience(r)
 			}
 			if _, err := w.Write((*buf)[:n]); err != nil {
 				return clientGone(err)

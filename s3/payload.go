@@ -25,7 +25,7 @@ import (
 
 const (
 	smallBody  = 64 << 10 // bodies up to it are read and verified before anything else is done
-	copyBuffer = 256 << 10
+	copyBuffer = 128 << 10
 	maxXML     = 8 << 20 // the largest request document that S3 has: 1,000 keys to delete, 10,000 parts to complete
 )
 
@@ -118,7 +118,7 @@ func (s *Service) payload(r *request, want wants) (*payload, error) {
 		}
 		buffer, _ := s.frames.Get().(*bufio.Reader)
 		if buffer == nil {
-			buffer = bufio.NewReaderSize(nil, smallBody)
+			buffer = bufio.NewReaderSize(nil, 32<<10)
 		}
 		o := chunked.Options{Trailer: r.auth.Payload != sigv4.StreamSigned}
 		if r.auth.Chain != nil {

@@ -60,6 +60,8 @@ func operations() []operation {
 func route(table []operation, method, bucket, key string, query url.Values, header http.Header) (*operation, error) {
 	l := onService
 	switch {
+	case bucket == "" && key != "":
+		return nil, fail("InvalidBucketName", "The specified bucket is not valid.")
 	case key != "":
 		l = onObject
 	case bucket != "":

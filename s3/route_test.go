@@ -45,6 +45,7 @@ func TestRoute(t *testing.T) {
 		{"PUT", "", "", "", "", "MethodNotAllowed"},
 		{"OPTIONS", "b", "", "", "", "MethodNotAllowed"},
 		{"POST", "b", "", "", "", "NotImplemented"},
+		{"PUT", "", "k", "", "", "InvalidBucketName"},
 	} {
 		query, err := parseQuery(c.query)
 		if err != nil {
@@ -95,6 +96,7 @@ func TestLocate(t *testing.T) {
 		{"localhost:8090", "/b/", "", "b", "", false},
 		{"localhost:8090", "/b/k", "", "b", "k", false},
 		{"localhost:8090", "/b//k", "", "b", "/k", false},
+		{"localhost:8090", "//b/k", "", "", "b/k", false},
 		{"localhost:8090", "/b/../x/./y//", "", "b", "../x/./y//", false},
 		{"s3.example.org:8090", "/b/k", "s3.example.org", "b", "k", false},
 		{"b.s3.example.org:8090", "/k/l", "s3.example.org", "b", "k/l", true},

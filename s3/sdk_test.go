@@ -163,6 +163,11 @@ func TestRangesAndConditions(t *testing.T) {
 			t.Errorf("%s: got %v, want 416 InvalidRange", path, a)
 		}
 	}
+	for ifRange, status := range map[string]int{etag: 206, `"x"`: 200, "Mon, 01 Jan 2001 00:00:00 GMT": 200} {
+		if a := g.send(call{method: "GET", path: "/ranges/k", header: map[string]string{"Range": "bytes=0-9", "If-Range": ifRange}}); a.status != status {
+			t.Errorf("If-Range %s: got %d, want %d", ifRange, a.status, status)
+		}
+	}
 	past, future := "Mon, 01 Jan 2001 00:00:00 GMT", "Fri, 01 Jan 2100 00:00:00 GMT"
 	for _, k := range []struct {
 		header map[string]string

@@ -6,8 +6,8 @@
 package s3
 
 import (
-	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/httpx"
 	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/internal/seal"
@@ -59,6 +60,7 @@ type Service struct {
 	metrics  *metrics
 	slots    chan struct{}
 	o        Options
+	keepUp   time.Duration // before a long answer begins; tests make it short
 
 	small  sync.Pool // of *[]byte, smallBody
 	large  sync.Pool // of *[]byte, copyBuffer
@@ -90,7 +92,7 @@ func New(d Deps, o Options) (*Service, error) {
 		o.Now = time.Now
 	}
 	o.Domain = strings.ToLower(o.Domain)
-	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: operations(), slots: make(chan struct{}, o.MaxRequests), o: o}
+	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: operations(), slots: make(chan struct{}, o.MaxRequests), o: o, keepUp: keepAlive}
 	s.keys = newKeys(d.Identity, d.Secrets, o.Now)
 	s.verifier = sigv4.New(o.Region, s.keys.lookup, o.Now)
 	var err error
@@ -105,6 +107,7 @@ func (s *Service) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 type request struct {
 	*http.Request
 	id          string
+	operation   string // its name, Unknown until it is routed
 	bucket, key string
 	virtual     bool // the bucket came from the host name
 	query       url.Values
@@ -113,92 +116,104 @@ type request struct {
 	received    int64 // bytes of the body read
 }
 
+// answer is an http.ResponseWriter that remembers what was sent, and gives the client a time limit from the first byte of the answer on.
+type answer struct {
+	httpx.Recorder
+	s *Service
+	r *request
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	a.s.patience(a.r)
+	a.Recorder.WriteHeader(status)
+}
+
+// patience prolongs the time that the client has for reading what is written next. A connection without deadlines has none.
+func (s *Service) patience(r *request) {
+	r.control.SetWriteDeadline(s.o.Now().Add(s.o.StallTimeout))
+}
+
 // serve is the one way in: route, authenticate, handle, render, log.
 func (s *Service) serve(hw http.ResponseWriter, hr *http.Request) {
 	start := s.o.Now()
 	id := httpx.NewRequestID()
-	w := &httpx.Recorder{ResponseWriter: hw}
-	r := &request{Request: hr.WithContext(rpc.WithRequestID(hr.Context(), id)), id: id, control: http.NewResponseController(hw)}
+	r := &request{Request: hr.WithContext(rpc.WithRequestID(hr.Context(), id)), id: id, operation: "Unknown", control: http.NewResponseController(hw)}
+	w := &answer{Recorder: httpx.Recorder{ResponseWriter: hw}, s: s, r: r}
 	w.Header()["X-Amz-Request-Id"] = []string{id}
-	name, err := "Unknown", error(nil)
-	defer func() {
-		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
-				s.finish(w, r, name, start, cmp.Or(err, errAborted))
-				panic(p)
-			}
-			s.o.Log.ErrorContext(hr.Context(), "handler panicked", "request", id, "operation", name, "panic", p, "stack", string(debug.Stack()))
-			err = fail("InternalError", "%s", internalMessage)
-			if w.Written() {
-				s.finish(w, r, name, start, err)
-				panic(http.ErrAbortHandler)
-			}
-			s.writeError(w, r, err)
-		}
-		s.finish(w, r, name, start, err)
-	}()
-	name, err = s.dispatch(w, r)
-	if err == nil {
-		return
+	err := s.dispatch(w, r)
+	broken := err != nil && w.Written() // too late for another status: a broken connection is the only truth left
+	switch {
+	case broken:
+		s.o.Log.WarnContext(r.Context(), "answer broken off", "request", id, "operation", r.operation, "err", err)
+	case err != nil:
+		s.writeError(w, r, err)
 	}
-	if w.Written() { // too late for another status: a broken connection is the only truth left
-		s.o.Log.WarnContext(r.Context(), "answer broken off", "request", id, "operation", name, "err", err)
+	s.finish(w, r, start, err)
+	if broken {
 		panic(http.ErrAbortHandler)
 	}
-	s.writeError(w, r, err)
 }
 
-var errAborted = errors.New("aborted")
-
-// dispatch authenticates and calls the operation. It returns the operation's name for logs and metrics.
-func (s *Service) dispatch(w http.ResponseWriter, r *request) (string, error) {
+// dispatch authenticates and calls the operation. A panic becomes an error.
+func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = panicked(p)
+		}
+	}()
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	default:
-		return "Unknown", fail("SlowDown", "Please reduce your request rate.")
+		return fail("SlowDown", "Please reduce your request rate.")
 	}
-	if err := r.control.SetWriteDeadline(s.o.Now().Add(s.o.StallTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return "Unknown", err
+	if r.ContentLength != 0 { // also of a body that nobody reads but the server, to be able to use the connection again
+		r.control.SetReadDeadline(s.o.Now().Add(s.o.StallTimeout))
 	}
 	// net/http sends no 100 for an empty body, as nothing will be read; botocore then loses step with the connection and hangs in its next request.
 	if r.ContentLength == 0 && r.Header.Get("Expect") != "" {
 		w.WriteHeader(http.StatusContinue)
 	}
-	var err error
 	if r.query, err = parseQuery(r.URL.RawQuery); err != nil {
-		return "Unknown", err
+		return err
 	}
 	r.bucket, r.key, r.virtual = locate(r.Host, r.URL.Path, s.o.Domain)
 	if r.auth, err = s.verifier.Verify(r.Request, r.query, sigv4.Resource{Bucket: r.bucket, VirtualHost: r.virtual}); err != nil {
-		return "Unknown", err
+		return err
 	}
 	if err := sessionToken(r); err != nil {
-		return "Unknown", err
+		return err
 	}
 	if r.auth.Presigned {
 		hoisted(r)
 	}
 	op, err := route(s.table, r.Method, r.bucket, r.key, r.query, r.Header)
 	if err != nil {
-		return "Unknown", err
+		return err
 	}
+	r.operation = op.name
 	if err := unbuiltFeature(r.Header); err != nil {
-		return op.name, err
+		return err
 	}
 	if err := checkKey(r.key); err != nil {
-		return op.name, err
+		return err
 	}
-	return op.name, op.handler(s, w, r)
+	return op.handler(s, w, r)
 }
 
-func (s *Service) finish(w *httpx.Recorder, r *request, operation string, start time.Time, err error) {
+// panicked makes an error of a panic, while its stack is still there.
+func panicked(p any) error {
+	return errs.New(errs.Internal, internalMessage, fmt.Errorf("panic: %v\n%s", p, debug.Stack()))
+}
+
+func (s *Service) finish(w *answer, r *request, start time.Time, err error) {
 	took := s.o.Now().Sub(start)
-	s.metrics.observe(operation, w.Status(), took, r.received, w.Bytes)
+	s.metrics.observe(r.operation, w.Status(), took, r.received, w.Bytes)
 	if !s.o.Log.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}
-	attrs := [...]slog.Attr{slog.String("id", r.id), slog.String("operation", operation), slog.String("method", r.Method), slog.String("bucket", r.bucket),
+	attrs := [...]slog.Attr{slog.String("id", r.id), slog.String("operation", r.operation), slog.String("method", r.Method), slog.String("bucket", r.bucket),
 		slog.String("key", r.key), slog.Int("status", w.Status()), slog.Int64("in", r.received), slog.Int64("out", w.Bytes), slog.Duration("took", took),
 		slog.String("user", r.auth.User), slog.String("from", r.RemoteAddr), {}}
 	n := len(attrs) - 1
