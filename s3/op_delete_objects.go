@@ -37,9 +37,6 @@ func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if p.wantMD5 == nil && p.claim.algorithm == "" {
-		return fail("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
-	}
 	var d deleteRequest
 	if err := decodeXML(body, &d); err != nil {
 		return err
@@ -51,6 +48,9 @@ func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
 		if o.Key == "" {
 			return malformedXML(nil)
 		}
+	}
+	if p.wantMD5 == nil && p.claim.algorithm == "" {
+		return fail("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
 	outcomes := make([]error, len(d.Objects))
 	var g errgroup.Group
