@@ -80,6 +80,9 @@ func Run(t *testing.T, h Harness) {
 	}
 }
 
+// RunFailing runs only what needs Harness.Failing, for places that are made to fail and are no good for the rest.
+func RunFailing(t *testing.T, h Harness) { testPutFailing(t, h) }
+
 func testCapabilities(t *testing.T, h Harness) {
 	s := h.New(t)
 	c := s.Capabilities()

@@ -15,8 +15,8 @@
 // which are read together with it: List walks lazily and sorts one folder at a time, within fixed memory.
 //
 // A file that stands where a folder is needed moves aside to its .gelato~f name, and stays readable meanwhile.
-// Names that are not UTF-8, symbolic links, devices and the like are not objects; List does not enter linked folders, and nothing
-// reaches out of the directory (os.Root). A file system that ignores case or normalises names is refused for writing.
+// Names that are not UTF-8, symbolic links, devices and the like are not objects, and what is behind a link is not there: every step from the
+// directory, which is an os.Root, is one name and follows none, so nothing reaches out of it. A file system that ignores case or normalises names is refused for writing.
 //
 // # Writes
 //

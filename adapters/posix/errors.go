@@ -10,9 +10,9 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-// missing reports whether err says that a file or a folder on its way is not there.
+// missing reports whether err says that a file or a folder on its way is not there, or is something else, as a symbolic link.
 func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
 }
 
 func notFound(key string) error {

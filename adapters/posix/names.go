@@ -71,6 +71,13 @@ func splitKey(key string) (prefix, seg string) {
 // place is where a file is: the path of a folder and a name in it.
 type place struct{ folder, name string }
 
+func (p place) path() string {
+	if p.folder == "." {
+		return p.name
+	}
+	return p.folder + "/" + p.name
+}
+
 // join appends a relative path to a folder's and parts the result.
 func join(folder, rel string) place {
 	if i := strings.LastIndexByte(rel, '/'); i >= 0 {

@@ -66,7 +66,8 @@ func validate(c adapters.Config) error {
 
 // Store is a directory. It implements adapters.Store.
 type Store struct {
-	root    *os.Root
+	root    *os.Root // for what is in the hidden folder
+	top     *os.File // the same, for what keys name: from here each step is one name, and no link is followed
 	prefix  string
 	sync    bool
 	log     *slog.Logger
@@ -95,7 +96,12 @@ func Open(_ context.Context, c adapters.Config, d adapters.Deps) (*Store, error)
 	case err != nil:
 		return nil, errs.New(errs.FailedPrecondition, "the directory cannot be opened", err).Because("bucketName")
 	}
-	s := &Store{root: root, prefix: c.Prefix, sync: c.Options["sync"] != "false", log: d.Logger(), folders: newFolders(root), windows: newWindowCache()}
+	top, err := root.Open(".")
+	if err != nil {
+		root.Close()
+		return nil, errs.New(errs.PermissionDenied, "the directory cannot be read", err).Because("bucketName")
+	}
+	s := &Store{root: root, top: top, prefix: c.Prefix, sync: c.Options["sync"] != "false", log: d.Logger(), folders: newFolders(top), windows: newWindowCache()}
 	sweep(root, s.log)
 	if dir, err := root.Open(sidecarPath); err == nil {
 		names, _ := dir.Readdirnames(1)
@@ -117,7 +123,7 @@ func (s *Store) Close() error {
 		err = s.area.close(s.root)
 		s.area = nil
 	}
-	return fail("close", errors.Join(err, s.root.Close()))
+	return fail("close", errors.Join(err, s.top.Close(), s.root.Close()))
 }
 
 // begin checks what all calls check and returns the full key.
@@ -206,7 +212,7 @@ func (s *Store) openFile(p place) (int, unix.Stat_t, error) {
 	defer dir.Close()
 	fd, err := openAt(int(dir.Fd()), p.name, unix.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO must not block
 	if err != nil {
-		if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
+		if errors.Is(err, unix.ENXIO) { // a FIFO or a socket
 			err = fs.ErrNotExist
 		}
 		return -1, st, err
