@@ -136,7 +136,7 @@ func translate(err error) *errs.Error {
 		return errs.New(errs.DeadlineExceeded, "the store did not answer in time", err)
 	}
 	if status > 0 { // an answer that makes no sense
-		return errs.New(errs.Unavailable, "the store's answer is malformed", err)
+		return errs.New(errs.Unavailable, "the store's answer is malformed", err).Because("MalformedAnswer")
 	}
 	return errs.New(errs.Unavailable, "the store cannot be reached", err)
 }

@@ -62,7 +62,13 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 		out, err := s.client.CreateMultipartUpload(ctx, in, expires(o.Headers.Expires))
 		if err == nil && out.UploadId != nil {
+			if out.ChecksumAlgorithm != types.ChecksumAlgorithmCrc64nvme { // it took no notice
+				return markPlain + *out.UploadId, nil
+			}
 			return markCRC + *out.UploadId, nil
+		}
+		if err == nil {
+			return "", errs.Newf(errs.Unavailable, "the store's answer is malformed")
 		}
 		if err = fail(ctx, "create upload", err); !errs.Is(err, errs.InvalidArgument) && !errs.Is(err, errs.Unimplemented) {
 			return "", err
@@ -186,7 +192,8 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	return s.completed(ctx, key, w, refused)
 }
 
-// complete asks the store to complete. It returns refused, without an error, when the store says that the upload is gone: it may be complete already.
+// complete asks the store to complete. It returns refused, without an error, when the store says that the upload is gone, or something that
+// makes no sense: the object may be complete.
 func (s *Store) complete(ctx context.Context, in *s3.CompleteMultipartUploadInput, ifNoneMatch bool) (refused, err error) {
 	_, err = s.client.CompleteMultipartUpload(ctx, in)
 	if err == nil {
@@ -194,14 +201,17 @@ func (s *Store) complete(ctx context.Context, in *s3.CompleteMultipartUploadInpu
 	}
 	err = condition(fail(ctx, "complete upload", err), ifNoneMatch)
 	switch {
-	case errs.ReasonOf(err) == "NoSuchUpload":
+	case errs.ReasonOf(err) == "NoSuchUpload", errs.ReasonOf(err) == "MalformedAnswer": // Ceph cuts its answer for long keys
 		return err, nil
-	case isPrecondition(err):
-		// A store may judge the condition before it finds that the upload is complete.
+	case isPrecondition(err), errs.ReasonOf(err) == "InternalError":
+		// A store may judge the condition before it finds that the upload is complete, and Ceph calls one that is gone an internal error.
 		if open, openErr := s.isOpen(ctx, in.Key, in.UploadId); openErr != nil || open {
 			return nil, cmp.Or(openErr, err)
 		}
-		return err, nil
+		if isPrecondition(err) {
+			return err, nil
+		}
+		return errs.New(errs.NotFound, "there is no such upload", err).Because("NoSuchUpload"), nil
 	}
 	return nil, err
 }

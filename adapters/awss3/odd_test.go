@@ -309,6 +309,60 @@ func TestUploadWhereChecksumsAreRefused(t *testing.T) {
 	}
 }
 
+// TestCompletionWithoutAClearAnswer plays Ceph, which says InternalError of an upload that is gone and cuts its answer for long keys.
+func TestCompletionWithoutAClearAnswer(t *testing.T) {
+	t.Parallel()
+	body := []byte("part")
+	sum := md5.Sum(body)
+	part := adapters.Part{N: 1, Size: 4, ETag: hex.EncodeToString(sum[:]), CRC64: crc64nvme.Checksum(body), Verified: true}
+	w, err := wholeOf([]adapters.Part{part})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, answer string
+		status       int
+		open         bool   // whether the upload is
+		etag         string // of the object, "" for none
+		want         errs.Code
+	}{
+		{"gone, the object is ours", "<Error><Code>InternalError</Code></Error>", 500, false, w.etag, errs.Unknown},
+		{"gone, the object is another", "<Error><Code>InternalError</Code></Error>", 500, false, "other", errs.NotFound},
+		{"gone, no object", "<Error><Code>InternalError</Code></Error>", 500, false, "", errs.NotFound},
+		{"a true internal error", "<Error><Code>InternalError</Code></Error>", 500, true, w.etag, errs.Unavailable},
+		{"cut answer, the object is ours", "<CompleteMultipartUploadResult><Loc", 200, false, w.etag, errs.Unknown},
+		{"cut answer, no object", "<CompleteMultipartUploadResult><Loc", 200, false, "", errs.Unavailable},
+		{"an error under status 200", "<Error><Code>SlowDown</Code></Error>", 200, true, "", errs.ResourceExhausted},
+		{"no such upload, no object", "<Error><Code>NoSuchUpload</Code></Error>", 404, false, "", errs.NotFound},
+		{"no such upload, the object is ours", "<Error><Code>NoSuchUpload</Code></Error>", 404, false, w.etag, errs.Unknown},
+	} {
+		s := openAt(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodPost:
+				rw.WriteHeader(c.status)
+				fmt.Fprint(rw, c.answer)
+			case r.Method == http.MethodGet && !c.open:
+				rw.WriteHeader(http.StatusNotFound)
+				fmt.Fprint(rw, "<Error><Code>NoSuchUpload</Code></Error>")
+			case r.Method == http.MethodGet:
+				fmt.Fprint(rw, "<ListPartsResult/>")
+			case c.etag == "":
+				rw.WriteHeader(http.StatusNotFound)
+			default:
+				rw.Header().Set("ETag", `"`+c.etag+`"`)
+				rw.Header().Set("Content-Length", "4")
+			}
+		}))
+		info, err := s.CompleteUpload(t.Context(), "key", "p.u1", []adapters.Part{part}, adapters.PutOptions{})
+		if errs.CodeOf(err) != c.want || (err == nil) != (c.want == errs.Unknown) {
+			t.Errorf("%s: got %v (%v), want %v", c.name, errs.CodeOf(err), err, c.want)
+		}
+		if err == nil && (info.ETag != w.etag || info.Proof != proofMD5 || !info.Verified) {
+			t.Errorf("%s: got %+v", c.name, info)
+		}
+	}
+}
+
 func TestListingThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -142,11 +142,6 @@ func (s *Store) writable() error {
 	return nil
 }
 
-// roundTrip is the SDK's HTTP client: the bare transport, which follows no redirect and keeps no cookie.
-type roundTrip struct{ t *http.Transport }
-
-func (r roundTrip) Do(req *http.Request) (*http.Response, error) { return r.t.RoundTrip(req) }
-
 // cleanup limits what is done after a failure, when the caller's context may be over already.
 func cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
