@@ -57,13 +57,24 @@ func StartGelato(t testing.TB, o GelatoOptions) *Gelato {
 	t.Cleanup(func() {
 		g.Stop()
 		if t.Failed() && g.Process() != nil {
-			t.Logf("the last output of gelato:\n%s", g.Process().Output())
+			t.Logf("the last output of gelato, without requests:\n%s", quiet(g.Process().Output()))
 		}
 	})
 	if err := g.start("127.0.0.1:0", "127.0.0.1:0"); err != nil {
 		t.Fatalf("start gelato: %v", err)
 	}
 	return g
+}
+
+// quiet leaves out the access lines of a log.
+func quiet(log string) string {
+	var b strings.Builder
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, "level=INFO msg=request ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // GelatoBinary returns the path of a gelato built from this repository as it is now.

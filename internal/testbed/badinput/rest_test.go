@@ -98,7 +98,7 @@ func TestREST(t *testing.T) {
 		"cancel of no job":           {"POST", "jobs/nope/cancel", nil, 404, "nope"},
 		"not JSON":                   {"POST", "plans", "{", 400, "json"},
 		"two JSON values":            {"POST", "plans", "{} {}", 400, "json"},
-		"body of 2 MiB":              {"POST", "plans", `{"name":"` + strings.Repeat("a", 2<<20) + `"}`, 400, "larger"},
+		"body of 2 MiB":              {"POST", "plans", `{"name":"` + strings.Repeat("a", 2<<20) + `"}`, 413, "larger"},
 		"limit no number":            {"GET", "jobs?limit=many", nil, 400, "limit"},
 		"no such resource":           {"GET", "spoons", nil, 404, ""},
 		"method not allowed":         {"DELETE", "types", nil, 405, ""},

@@ -52,6 +52,8 @@ func TestS3(t *testing.T) {
 	}
 	sum := func(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 	wrongMD5, wrongSHA := md5.Sum([]byte("other")), sha256.Sum256([]byte("other"))
+	const brokenXML = "<Delete><Object>"
+	brokenMD5 := md5.Sum([]byte(brokenXML))
 	put := func(r request) request {
 		r.method = http.MethodPut
 		if r.path == "" {
@@ -113,8 +115,10 @@ func TestS3(t *testing.T) {
 		"max-keys no number":     {request{method: http.MethodGet, path: "/target", query: "list-type=2&max-keys=many"}, 400, "InvalidArgument"},
 		"absent upload": {request{method: http.MethodPut, path: "/target/kept", query: "partNumber=1&uploadId=nope", body: "part"},
 			404, "NoSuchUpload"},
-		"part number 0":     {request{method: http.MethodPut, path: "/target/kept", query: "partNumber=0&uploadId=nope", body: "part"}, 400, "InvalidArgument"},
-		"DeleteObjects XML": {request{method: http.MethodPost, path: "/target", query: "delete=", body: "<Delete><Object>"}, 400, "MalformedXML"},
+		"part number 0":                    {request{method: http.MethodPut, path: "/target/kept", query: "partNumber=0&uploadId=nope", body: "part"}, 400, "InvalidArgument"},
+		"DeleteObjects without a checksum": {request{method: http.MethodPost, path: "/target", query: "delete=", body: brokenXML}, 400, "InvalidRequest"},
+		"DeleteObjects XML": {request{method: http.MethodPost, path: "/target", query: "delete=", body: brokenXML,
+			header: http.Header{"Content-Md5": {sum(brokenMD5[:])}}}, 400, "MalformedXML"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := tc.r.send(t, g.Endpoint())
