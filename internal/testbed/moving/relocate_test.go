@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/opensds/gelato/datamover"
+	"github.com/opensds/gelato/proto/dataflowpb"
 )
 
 // small makes parts of objects that a test can afford.
@@ -56,7 +57,7 @@ func TestRelocateMovesEveryByteAndNothingElse(t *testing.T) {
 		t.Errorf("the placement is %v, %v", now, err)
 	}
 	// Again there is nothing to do, and the report says so.
-	j = r.run(relocate("photos", "b"))
+	j = r.run(&dataflowpb.Plan{Name: j.PlanName})
 	r.want(j, "succeeded", 0, int64(len(want)), 0)
 	if line := r.report(j.Id)["big/1"]; line.GetReason() != "already there" || line.GetDestination().GetChecksum() == "" {
 		t.Errorf("the second report says %v", line)
