@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	beatInterval = time.Second // for live counters, and so that a cancelled job stops soon
-	beatLimit    = 5 * time.Second
+	beatInterval = time.Second // at most: for live counters, and so that a cancelled job stops soon
+	callLimit    = 5 * time.Second
 )
 
 var (
@@ -29,6 +29,7 @@ type attempt struct {
 	task  *dataflowpb.Task
 	plan  *dataflowpb.Plan
 	epoch int64
+	ttl   time.Duration
 	slots chan struct{} // of the job; may be nil
 
 	deadline atomic.Pointer[time.Time] // monotonic; of the lease
@@ -51,14 +52,14 @@ type place struct {
 }
 
 func newAttempt(s *Service, l *dataflowpb.Lease, asked time.Time) *attempt {
-	a := &attempt{Service: s, task: l.GetTask(), plan: l.GetPlan(), epoch: l.GetEpoch(), done: &dataflowpb.Counters{}, places: make(map[string]place)}
+	a := &attempt{Service: s, task: l.GetTask(), plan: l.GetPlan(), epoch: l.GetEpoch(), ttl: time.Duration(l.GetTtlMillis()) * time.Millisecond, done: &dataflowpb.Counters{}, places: make(map[string]place)}
 	a.outcomes = make([]*dataflowpb.Outcome, len(a.task.GetEntries()))
-	a.prolong(asked, l.GetTtlMillis())
+	a.prolong(asked)
 	return a
 }
 
-func (a *attempt) prolong(asked time.Time, ttlMillis int64) {
-	t := asked.Add(time.Duration(ttlMillis) * time.Millisecond)
+func (a *attempt) prolong(asked time.Time) {
+	t := asked.Add(a.ttl)
 	a.deadline.Store(&t)
 }
 
@@ -136,19 +137,19 @@ func (a *attempt) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 		a.lost.Store(true)
 		cancel(errLost)
 	}
-	for sleep(ctx, beatInterval) {
+	for sleep(ctx, min(beatInterval, a.ttl/4)) {
 		if a.alive() != nil {
 			lose()
 			return
 		}
 		asked := time.Now()
-		call, end := context.WithTimeout(ctx, beatLimit)
+		call, end := context.WithTimeout(ctx, callLimit)
 		r, err := a.Dataflow.Heartbeat(call, &dataflowpb.HeartbeatRequest{TaskId: a.task.GetId(), Epoch: a.epoch, Done: a.counters()})
 		end()
 		switch {
 		case err == nil:
 			if r.GetTtlMillis() > 0 {
-				a.prolong(asked, r.GetTtlMillis())
+				a.prolong(asked)
 			}
 			if r.GetStop() {
 				cancel(errStopped)
@@ -192,7 +193,7 @@ func (a *attempt) report(parent context.Context, cause error) {
 		return
 	}
 	for backoff := 100 * time.Millisecond; a.alive() == nil; backoff = min(2*backoff, 2*time.Second) {
-		call, cancel := context.WithTimeout(ctx, beatLimit)
+		call, cancel := context.WithTimeout(ctx, callLimit)
 		_, err := a.Dataflow.FinishTask(call, request)
 		cancel()
 		if err == nil {

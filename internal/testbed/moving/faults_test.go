@@ -4,18 +4,26 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
 
 	"github.com/opensds/gelato/adapters"
 )
 
-// faults makes real stores fail where a test says so.
+// op is one operation on one store. Place is the directory of the backend.
+type op struct {
+	name, place, key string // name: get, put, part, complete, delete
+}
+
+// faults makes real stores fail where a test says so. Its fields are set through set.
 type faults struct {
 	mu   sync.Mutex
-	hook func(ctx context.Context, op, key string) error           // before an operation: get, put, part, complete, delete
-	body func(key string, at int64, r io.ReadCloser) io.ReadCloser // around what Get returns
-	past func(op, key string)                                      // after a successful operation
-	caps func(adapters.Capabilities) adapters.Capabilities         // what stores declare
-	mute func(op string, info *adapters.Info)                      // what they answer
+	hook func(ctx context.Context, o op) error               // before an operation
+	past func(o op)                                          // after a successful one
+	body func(o op, at int64, r io.ReadCloser) io.ReadCloser // around what Get returns
+	mute func(o op, info *adapters.Info)                     // what the store answers
+	caps func(*adapters.Capabilities)                        // what it declares
 }
 
 func (f *faults) set(change func(*faults)) {
@@ -24,25 +32,25 @@ func (f *faults) set(change func(*faults)) {
 	change(f)
 }
 
-func (f *faults) before(ctx context.Context, op, key string) error {
+func (f *faults) before(ctx context.Context, o op) error {
 	f.mu.Lock()
 	hook := f.hook
 	f.mu.Unlock()
 	if hook == nil {
 		return nil
 	}
-	return hook(ctx, op, key)
+	return hook(ctx, o)
 }
 
-func (f *faults) after(op, key string, info *adapters.Info) {
+func (f *faults) after(o op, info *adapters.Info) {
 	f.mu.Lock()
 	past, mute := f.past, f.mute
 	f.mu.Unlock()
 	if past != nil {
-		past(op, key)
+		past(o)
 	}
 	if mute != nil {
-		mute(op, info)
+		mute(o, info)
 	}
 }
 
@@ -53,14 +61,15 @@ func (f *faults) descriptor(d adapters.Descriptor) adapters.Descriptor {
 		if err != nil {
 			return nil, err
 		}
-		return &faulty{s, f}, nil
+		return &faulty{s, c.BucketName, f}, nil
 	}
 	return d
 }
 
 type faulty struct {
 	adapters.Store
-	f *faults
+	place string
+	f     *faults
 }
 
 // Capabilities implements adapters.Store.
@@ -69,65 +78,114 @@ func (s *faulty) Capabilities() adapters.Capabilities {
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if s.f.caps != nil {
-		return s.f.caps(c)
+		s.f.caps(&c)
 	}
 	return c
 }
 
 // Put implements adapters.Store.
 func (s *faulty) Put(ctx context.Context, key string, body io.Reader, size int64, o adapters.PutOptions) (adapters.Info, error) {
-	if err := s.f.before(ctx, "put", key); err != nil {
+	this := op{"put", s.place, key}
+	if err := s.f.before(ctx, this); err != nil {
 		return adapters.Info{}, err
 	}
 	info, err := s.Store.Put(ctx, key, body, size, o)
 	if err == nil {
-		s.f.after("put", key, &info)
+		s.f.after(this, &info)
 	}
 	return info, err
 }
 
 // Get implements adapters.Store.
 func (s *faulty) Get(ctx context.Context, key string, r adapters.Range, ifMatch string) (io.ReadCloser, adapters.Info, error) {
-	if err := s.f.before(ctx, "get", key); err != nil {
+	this := op{"get", s.place, key}
+	if err := s.f.before(ctx, this); err != nil {
 		return nil, adapters.Info{}, err
 	}
 	body, info, err := s.Store.Get(ctx, key, r, ifMatch)
 	if err != nil {
 		return nil, info, err
 	}
-	s.f.after("get", key, &info)
+	s.f.after(this, &info)
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
 	if s.f.body != nil {
-		body = s.f.body(key, r.Offset, body)
+		body = s.f.body(this, r.Offset, body)
 	}
 	return body, info, nil
 }
 
 // PutPart implements adapters.Store.
 func (s *faulty) PutPart(ctx context.Context, key, id string, n int, body io.Reader, size int64, crc *uint64) (adapters.Part, error) {
-	if err := s.f.before(ctx, "part", key); err != nil {
+	this := op{"part", s.place, key}
+	if err := s.f.before(ctx, this); err != nil {
 		return adapters.Part{}, err
 	}
-	return s.Store.PutPart(ctx, key, id, n, body, size, crc)
+	p, err := s.Store.PutPart(ctx, key, id, n, body, size, crc)
+	if err == nil {
+		info := adapters.Info{Verified: p.Verified, Proof: p.Proof}
+		s.f.after(this, &info)
+		p.Verified, p.Proof = info.Verified, info.Proof
+	}
+	return p, err
 }
 
 // CompleteUpload implements adapters.Store.
 func (s *faulty) CompleteUpload(ctx context.Context, key, id string, parts []adapters.Part, o adapters.PutOptions) (adapters.Info, error) {
-	if err := s.f.before(ctx, "complete", key); err != nil {
+	this := op{"complete", s.place, key}
+	if err := s.f.before(ctx, this); err != nil {
 		return adapters.Info{}, err
 	}
 	info, err := s.Store.CompleteUpload(ctx, key, id, parts, o)
 	if err == nil {
-		s.f.after("complete", key, &info)
+		s.f.after(this, &info)
 	}
 	return info, err
 }
 
 // Delete implements adapters.Store.
 func (s *faulty) Delete(ctx context.Context, key, ifMatch string) error {
-	if err := s.f.before(ctx, "delete", key); err != nil {
+	if err := s.f.before(ctx, op{"delete", s.place, key}); err != nil {
 		return err
 	}
 	return s.Store.Delete(ctx, key, ifMatch)
+}
+
+// rotten flips one bit of the first bytes read.
+type rotten struct {
+	io.ReadCloser
+	done bool
+}
+
+// Read implements io.Reader.
+func (r *rotten) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if n > 0 && !r.done {
+		p[0] ^= 1
+		r.done = true
+	}
+	return n, err
+}
+
+// swapConn is a client connection whose other end can be replaced, or cut.
+type swapConn struct {
+	to atomic.Pointer[grpc.ClientConnInterface]
+}
+
+func newSwapConn(c grpc.ClientConnInterface) *swapConn {
+	s := &swapConn{}
+	s.to.Store(&c)
+	return s
+}
+
+func (s *swapConn) swap(c grpc.ClientConnInterface) { s.to.Store(&c) }
+
+// Invoke implements grpc.ClientConnInterface.
+func (s *swapConn) Invoke(ctx context.Context, method string, in, out any, o ...grpc.CallOption) error {
+	return (*s.to.Load()).Invoke(ctx, method, in, out, o...)
+}
+
+// NewStream implements grpc.ClientConnInterface.
+func (s *swapConn) NewStream(ctx context.Context, d *grpc.StreamDesc, method string, o ...grpc.CallOption) (grpc.ClientStream, error) {
+	return (*s.to.Load()).NewStream(ctx, d, method, o...)
 }

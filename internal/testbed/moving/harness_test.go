@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -51,17 +52,20 @@ type rig struct {
 	heads    catalogpb.CatalogClient
 	backends backendpb.BackendsClient
 	flow     dataflowpb.DataflowClient
+	flowConn *swapConn // that flow goes over
 	faults   *faults
 	log      *slog.Logger
+	stops    []func()
 }
 
 type options struct {
-	leaseTTL time.Duration
-	movers   int // 0: one
-	mover    datamover.Options
-	noMover  bool
-	noLeader bool
-	grace    time.Duration
+	leaseTTL  time.Duration
+	movers    int // 0: one
+	mover     datamover.Options
+	noMover   bool
+	noLeader  bool
+	openTasks int
+	grace     time.Duration
 }
 
 func newRig(t *testing.T, o options) *rig {
@@ -78,34 +82,24 @@ func newRig(t *testing.T, o options) *rig {
 	r.check(err)
 	types := adapters.Registry{posix.Type: r.faults.descriptor(posix.Descriptor())}
 
-	// One server holds all services, as `gelato up` does; clients exist before what they reach.
 	l, conn := rpc.Pipe()
-	r.heads, r.backends, r.flow = catalogpb.NewCatalogClient(conn), backendpb.NewBackendsClient(conn), dataflowpb.NewDataflowClient(conn)
+	r.heads, r.backends = catalogpb.NewCatalogClient(conn), backendpb.NewBackendsClient(conn)
 	r.pool = pool.New(r.backends, box, types, pool.Options{})
 	if o.grace == 0 {
 		o.grace = time.Hour
 	}
 	r.catalog, err = catalog.New(docs, r.pool, blob.TagOf(id), catalog.Options{Log: r.log, GarbageGrace: o.grace})
 	r.check(err)
-	places, err := backend.New(t.Context(), docs, box, types, backend.Peers{Catalog: r.heads, Dataflow: r.flow}, backend.Options{Logger: r.log})
+	places, err := backend.New(t.Context(), docs, box, types, backend.Peers{Catalog: r.heads}, backend.Options{Logger: r.log})
 	r.check(err)
-	flow, err := dataflow.New(docs, r.heads, r.backends, dataflow.Options{Logger: r.log, LeaseTTL: o.leaseTTL})
-	r.check(err)
-	g := rpc.NewServer(rpc.ServerOptions{Logger: r.log})
-	places.Register(g)
-	flow.Register(g)
-	registerCatalog(g, r.catalog)
-	done := make(chan error, 1)
-	go func() { done <- g.Serve(l) }()
-	t.Cleanup(func() {
-		r.pool.Close()
-		conn.Close()
-		rpc.Stop(g, time.Second)
-		if err := <-done; err != nil && err != grpc.ErrServerStopped {
-			t.Error(err)
-		}
+	r.serve(l, conn, func(g *grpc.Server) {
+		places.Register(g)
+		catalogrpc.New(r.catalog, catalogrpc.Options{Log: r.log}).Register(g)
 	})
-	r.start(flow.Run)
+	t.Cleanup(func() { r.pool.Close() })
+	r.flowConn = newSwapConn(nil)
+	r.flow = dataflowpb.NewDataflowClient(r.flowConn)
+	r.restartDataflow(o)
 	r.start(r.catalog.Run)
 	if !o.noLeader {
 		r.lead()
@@ -116,8 +110,30 @@ func newRig(t *testing.T, o options) *rig {
 	return r
 }
 
-func registerCatalog(g *grpc.Server, c *catalog.Catalog) {
-	catalogrpc.New(c, catalogrpc.Options{}).Register(g)
+// serve serves on l until the test ends.
+func (r *rig) serve(l net.Listener, conn *grpc.ClientConn, register func(*grpc.Server)) {
+	g := rpc.NewServer(rpc.ServerOptions{Logger: r.log})
+	register(g)
+	done := make(chan error, 1)
+	go func() { done <- g.Serve(l) }()
+	r.t.Cleanup(func() {
+		conn.Close()
+		rpc.Stop(g, time.Second)
+		if err := <-done; err != nil && err != grpc.ErrServerStopped {
+			r.t.Error(err)
+		}
+	})
+}
+
+// restartDataflow has a new dataflow process take over from whatever was there.
+func (r *rig) restartDataflow(o options) {
+	r.t.Helper()
+	flow, err := dataflow.New(r.docs, r.heads, r.backends, dataflow.Options{Logger: r.log, LeaseTTL: o.leaseTTL, MaxOpenTasks: o.openTasks})
+	r.check(err)
+	l, conn := rpc.Pipe()
+	r.serve(l, conn, flow.Register)
+	r.flowConn.swap(conn)
+	r.start(flow.Run)
 }
 
 // start runs a part until the test ends, or stop is called, and waits for it.
@@ -133,7 +149,15 @@ func (r *rig) start(run func(context.Context) error) (stop func()) {
 		}
 	})
 	r.t.Cleanup(stop)
+	r.stops = append(r.stops, stop)
 	return stop
+}
+
+// finish stops every part and waits for all that they do.
+func (r *rig) finish() {
+	for i := len(r.stops) - 1; i >= 0; i-- {
+		r.stops[i]()
+	}
 }
 
 func (r *rig) lead() (stop func()) {
@@ -164,6 +188,17 @@ func (r *rig) backend(name string) *backendpb.Backend {
 		BucketName: r.t.TempDir(), Options: map[string]string{"sync": "false"}}})
 	r.check(err)
 	return b
+}
+
+func (r *rig) mustBackend(name string) *backendpb.Backend {
+	r.t.Helper()
+	b, err := r.backends.Get(r.t.Context(), &backendpb.GetRequest{IdOrName: name})
+	r.check(err)
+	return b
+}
+
+func deleteOf(bucket, key string) *catalogpb.DeleteRequest {
+	return &catalogpb.DeleteRequest{Bucket: bucket, Items: []*catalogpb.DeleteRequest_Item{{Key: key}}}
 }
 
 func (r *rig) store(b *backendpb.Backend) adapters.Store {
