@@ -128,13 +128,8 @@ func setObject(h http.Header, o catalog.Object) {
 		set("X-Amz-Storage-Class", o.StorageClass)
 	}
 	for name, value := range o.Metadata {
-		h["X-Amz-Meta-"+canonicalSuffix(name)] = []string{value}
+		h["x-amz-meta-"+name] = []string{value} // in lower case on the wire too, as S3 writes it: botocore shows names as they come
 	}
-}
-
-// canonicalSuffix writes a metadata name as net/http would, so that it is found again.
-func canonicalSuffix(name string) string {
-	return strings.TrimPrefix(http.CanonicalHeaderKey("x-amz-meta-"+name), "X-Amz-Meta-")
 }
 
 func quoted(etag string) string { return `"` + etag + `"` }

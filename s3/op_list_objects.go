@@ -86,7 +86,7 @@ func (s *Service) listObjectsV2(w http.ResponseWriter, r *request) error {
 	}
 	startAfter, given := r.query.Get("start-after"), r.query.Get("continuation-token")
 	after := startAfter
-	if r.query.Has("continuation-token") {
+	if given != "" {
 		if after, err = token(given); err != nil || after == "" || !utf8.ValidString(after) || strings.IndexByte(after, 0) >= 0 {
 			return fail("InvalidArgument", "The continuation token provided is incorrect")
 		}
@@ -104,7 +104,7 @@ func (s *Service) listObjectsV2(w http.ResponseWriter, r *request) error {
 	x.root("ListBucketResult")
 	x.text("Name", b.Name)
 	x.encoded("Prefix", l.prefix, l.url)
-	if given != "" {
+	if r.query.Has("continuation-token") {
 		x.text("ContinuationToken", given)
 	}
 	if page.More {

@@ -54,7 +54,7 @@ func copyRange(header string, size int64) (byteRange, error) {
 		return byteRange{}, fail("InvalidArgument", "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
 	}
 	if to >= size {
-		return byteRange{}, fail("InvalidArgument", "Range specified is not valid for source object of size: %d", size)
+		return byteRange{}, fail("InvalidRange", "Range specified is not valid for source object of size: %d", size)
 	}
 	return byteRange{from, to - from + 1}, nil
 }

@@ -42,6 +42,7 @@ type reply struct {
 	body    []byte
 	code    string
 	message string
+	wire    string // as it came
 }
 
 func (g *gateway) request(c call) *http.Request {
@@ -139,7 +140,8 @@ func (g *gateway) send(c call) reply {
 	if c.length > len(c.body) { // the body is cut; a complete request keeps its side open, as clients do
 		conn.(*net.TCPConn).CloseWrite()
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: c.method})
+	var seen bytes.Buffer
+	resp, err := http.ReadResponse(bufio.NewReader(io.TeeReader(conn, &seen)), &http.Request{Method: c.method})
 	if err != nil {
 		g.t.Fatalf("%s %s: read answer: %v", c.method, c.path, err)
 	}
@@ -148,6 +150,7 @@ func (g *gateway) send(c call) reply {
 	if out.body, err = io.ReadAll(resp.Body); err != nil {
 		g.t.Fatalf("%s %s: read answer: %v", c.method, c.path, err)
 	}
+	out.wire = seen.String()
 	var e struct {
 		XMLName       xml.Name `xml:"Error"`
 		Code, Message string

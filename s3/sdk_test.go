@@ -107,8 +107,12 @@ func TestHeadersAndMetadata(t *testing.T) {
 	if want := "text/xgzipdeinlinemax-age=1Wed, 02 Jan 2030 03:04:05 GMTmap[dash-ed:a b one:1 uni:zwölf]bytes"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if a := g.send(call{method: "HEAD", path: "/" + bucket + "/k"}); a.header.Get("X-Gelato-Backend") != "b" {
+	a := g.send(call{method: "HEAD", path: "/" + bucket + "/k"})
+	if a.header.Get("X-Gelato-Backend") != "b" {
 		t.Errorf("X-Gelato-Backend: got %q, want b", a.header.Get("X-Gelato-Backend"))
+	}
+	if !strings.Contains(a.wire, "\r\nx-amz-meta-dash-ed: a b\r\n") { // botocore shows the names as they come
+		t.Errorf("metadata names must be in lower case:\n%s", a.wire)
 	}
 	over, err := c.GetObject(t.Context(), &awss3.GetObjectInput{Bucket: &bucket, Key: in.Key, ResponseContentType: aws.String("a/b"), ResponseCacheControl: aws.String("no-store"),
 		ResponseContentDisposition: aws.String("attachment"), ResponseContentEncoding: aws.String("br"), ResponseContentLanguage: aws.String("fr"), ResponseExpires: aws.Time(time.Unix(0, 0))})
