@@ -52,6 +52,12 @@ func testConditions(t *testing.T, h Harness) {
 		put(t, s, "p", []byte("parent 2"), adapters.PutOptions{IfMatch: parent.ETag})
 		wantObject(t, s, "p/q", []byte("child"))
 		wantObject(t, s, "p", []byte("parent 2"))
+		if err := s.Delete(ctx, "p/q", ""); err != nil {
+			t.Fatalf("Delete: %v", err)
+		}
+		_, err = s.Put(ctx, "p", strings.NewReader("x"), 1, adapters.PutOptions{IfNoneMatch: true})
+		wantCode(t, "Put with IfNoneMatch after the longer key is gone", err, errs.AlreadyExists)
+		wantObject(t, s, "p", []byte("parent 2"))
 	}
 	wantClean(t, h, s)
 }

@@ -239,6 +239,18 @@ func unheeding(cancel context.CancelFunc, b []byte) io.Reader {
 	return opaque{io.MultiReader(bytes.NewReader(b[:half]), &once{do: cancel}, bytes.NewReader(b[half:]))}
 }
 
+// endless cancels after its first bytes and then goes on for 256 MiB, which nobody may read to their end.
+func endless(cancel context.CancelFunc) io.Reader {
+	return opaque{io.MultiReader(bytes.NewReader(make([]byte, 1000)), &once{do: cancel}, io.LimitReader(zeros{}, 256<<20), failing{errBody})}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 type once struct{ do func() }
 
 func (o *once) Read([]byte) (int, error) {

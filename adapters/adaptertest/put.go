@@ -116,6 +116,9 @@ func refusals() []refused {
 		{name: "cancelled midway, body goes on", want: errs.Canceled, body: func(_ context.Context, cancel context.CancelFunc, b []byte) (io.Reader, int64) {
 			return unheeding(cancel, b), int64(len(b))
 		}},
+		{name: "cancelled midway, body has no end", want: errs.Canceled, body: func(_ context.Context, cancel context.CancelFunc, _ []byte) (io.Reader, int64) {
+			return endless(cancel), -1
+		}},
 		{name: "wrong CRC64", want: errs.DataLoss, opts: adapters.PutOptions{CRC64: &wrong}, body: func(_ context.Context, _ context.CancelFunc, b []byte) (io.Reader, int64) {
 			return opaque{bytes.NewReader(b)}, int64(len(b))
 		}},

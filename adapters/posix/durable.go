@@ -36,7 +36,7 @@ func newFolders(top *os.File) *folders {
 	return &folders{top: top, waiting: map[string]*folderQueue{}, durable: map[string]uint64{}}
 }
 
-// sync makes what was changed in the folder before the call durable, with the folder itself. A folder that is gone needs nothing.
+// sync makes what was changed in the folder before the call durable, with the folder itself, or its going away.
 func (f *folders) sync(folder string) error {
 	f.mu.Lock()
 	q := f.waiting[folder]
@@ -71,8 +71,8 @@ func (f *folders) sync(folder string) error {
 
 func (f *folders) fsync(folder string) error {
 	dir, err := openBelow(f.top, folder)
-	if missing(err) {
-		return nil
+	if missing(err) && folder != "." { // pruned after the change: what has to last is that it is gone
+		return f.sync(path.Dir(folder))
 	}
 	if err != nil {
 		return err

@@ -42,6 +42,8 @@ func fail(what string, err error) error {
 		code, message = errs.PermissionDenied, "the directory may not be accessed so"
 	case unix.ENAMETOOLONG:
 		code, message = errs.InvalidArgument, "the file system does not take a name this long"
+	case unix.EXDEV:
+		code, message = errs.FailedPrecondition, "the folder is on another file system than the backend's directory"
 	case unix.EIO, unix.ESTALE, unix.ENODEV, unix.ENXIO, unix.ETIMEDOUT, unix.EHOSTDOWN, unix.EINTR, unix.EAGAIN, unix.ENOLCK:
 		code, message = errs.Unavailable, "the file system does not answer"
 	}
