@@ -99,7 +99,8 @@ func (s *Service) renew(ctx context.Context, w *catalog.Write) (stop func()) {
 	timer := time.AfterFunc(w.TTL/3, func() {
 		defer running.Done()
 		for ctx.Err() == nil {
-			if err := s.catalog.Renew(ctx, w); err != nil && ctx.Err() == nil {
+			// Not under ctx: a renewal broken off in the middle leaves it open whether it was made, and the catalog gives up such a write.
+			if err := s.catalog.Renew(context.WithoutCancel(ctx), w); err != nil && ctx.Err() == nil {
 				s.o.Log.WarnContext(ctx, "write not renewed", "bucket", w.Bucket.Name, "key", w.Key, "err", err)
 			}
 			select {
