@@ -1,6 +1,7 @@
 package datamover
 
 import (
+	"context"
 	"encoding/base64"
 
 	"github.com/opensds/gelato/internal/checksum"
@@ -62,9 +63,15 @@ func outcome(kind string, size int64, proof string) *dataflowpb.Outcome {
 	return &dataflowpb.Outcome{Bytes: size, Outcome: kind, Proof: proof}
 }
 
-// already is the outcome of an object that an earlier attempt brought to the destination before it could report.
-func already(head *catalogpb.Object, backend string) *dataflowpb.Outcome {
-	o := outcome("skipped", head.GetSize(), "verified-when-committed")
-	o.Reason, o.Destination = "already there", at(backend, head.Crc64)
+// already is the outcome of an object that is at the destination when its turn comes. The same version as the walk met elsewhere was brought there by
+// an attempt that committed, and so had verified, but could not report; another one was written there by a client.
+func (a *attempt) already(ctx context.Context, e *dataflowpb.Entry, head *catalogpb.Object) *dataflowpb.Outcome {
+	if e.GetVersion() == "" || head.GetVersion() != e.GetVersion() {
+		o := outcome("skipped", head.GetSize(), "")
+		o.Reason, o.Destination = "already there", at(a.dest.name, head.Crc64)
+		return o
+	}
+	o := outcome("copied", head.GetSize(), "verified-when-committed")
+	o.Source, o.Destination = at(a.name(ctx, e.GetBackendId()), head.Crc64), at(a.dest.name, head.Crc64)
 	return o
 }

@@ -205,7 +205,7 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 		a.skip(i, "deleted")
 		return nil
 	case loc.GetBackendId() == a.dest.id:
-		a.set(i, already(head, a.dest.name))
+		a.set(i, a.already(ctx, a.task.GetEntries()[i], head))
 		return nil
 	case a.source.id != "" && loc.GetBackendId() != a.source.id:
 		a.skip(i, "no longer on the source backend")

@@ -20,6 +20,7 @@ type object struct {
 	key string
 	overwrite.Version
 	tag     string // the head's revision, or the native ETag
+	version string // of an object of a bucket
 	backend string // id of the backend where it lies
 }
 
@@ -42,7 +43,7 @@ func (d *driver) ofBucket(bucket, prefix string) lister {
 		}
 		p := page{next: r.GetNextAfter(), more: r.GetMore(), objects: make([]object, 0, len(r.GetObjects()))}
 		for _, o := range r.GetObjects() {
-			x := object{key: o.GetKey(), tag: o.GetRev(), backend: o.GetLocation().GetBackendId(),
+			x := object{key: o.GetKey(), tag: o.GetRev(), version: o.GetVersion(), backend: o.GetLocation().GetBackendId(),
 				Version: overwrite.Version{Size: o.GetSize(), Modified: o.GetLastModified().AsTime(), ETag: o.GetEtag(), CRC64: o.Crc64}}
 			p.objects = append(p.objects, x)
 		}

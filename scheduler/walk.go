@@ -75,7 +75,7 @@ func (d *driver) destination(ctx context.Context) (*lookup, error) {
 func (d *driver) judge(ctx context.Context, o object, dest *lookup, pass int32) (*dataflowpb.Entry, *dataflowpb.Outcome, error) {
 	entry := &dataflowpb.Entry{Key: o.key, Size: o.Size}
 	if d.plan.GetSource().GetBucket() != "" {
-		entry.Rev = o.tag
+		entry.Rev, entry.Version, entry.BackendId = o.tag, o.version, o.backend
 	} else {
 		entry.Etag, entry.ModTime = o.tag, timestamppb.New(o.Modified)
 	}

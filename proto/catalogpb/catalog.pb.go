@@ -809,6 +809,7 @@ type Object struct {
 	Metadata      map[string]string      `protobuf:"bytes,13,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	PartCount     int32                  `protobuf:"varint,14,opt,name=part_count,json=partCount,proto3" json:"part_count,omitempty"` // of a multipart object, else 0
 	Parts         []*ObjectPart          `protobuf:"bytes,15,rep,name=parts,proto3" json:"parts,omitempty"`                           // filled by Get when asked for
+	Version       string                 `protobuf:"bytes,16,opt,name=version,proto3" json:"version,omitempty"`                       // revision of the change that brought these bytes: a relocation keeps it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -946,6 +947,13 @@ func (x *Object) GetParts() []*ObjectPart {
 		return x.Parts
 	}
 	return nil
+}
+
+func (x *Object) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
 }
 
 type ObjectPart struct {
@@ -2553,7 +2561,7 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x10content_language\x18\x03 \x01(\tR\x0fcontentLanguage\x12/\n" +
 	"\x13content_disposition\x18\x04 \x01(\tR\x12contentDisposition\x12#\n" +
 	"\rcache_control\x18\x05 \x01(\tR\fcacheControl\x12\x18\n" +
-	"\aexpires\x18\x06 \x01(\tR\aexpires\"\xe7\x05\n" +
+	"\aexpires\x18\x06 \x01(\tR\aexpires\"\x81\x06\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x10\n" +
@@ -2571,7 +2579,8 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\bmetadata\x18\r \x03(\v2'.gelato.catalog.v1.Object.MetadataEntryR\bmetadata\x12\x1d\n" +
 	"\n" +
 	"part_count\x18\x0e \x01(\x05R\tpartCount\x123\n" +
-	"\x05parts\x18\x0f \x03(\v2\x1d.gelato.catalog.v1.ObjectPartR\x05parts\x1a<\n" +
+	"\x05parts\x18\x0f \x03(\v2\x1d.gelato.catalog.v1.ObjectPartR\x05parts\x12\x18\n" +
+	"\aversion\x18\x10 \x01(\tR\aversion\x1a<\n" +
 	"\x0eChecksumsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\x1a;\n" +

@@ -1301,7 +1301,9 @@ type Entry struct {
 	Rev           string                 `protobuf:"bytes,4,opt,name=rev,proto3" json:"rev,omitempty"`   // of the source head, for a bucket
 	Etag          string                 `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"` // native, for a raw source
 	ModTime       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=mod_time,json=modTime,proto3" json:"mod_time,omitempty"`
-	DestTag       string                 `protobuf:"bytes,7,opt,name=dest_tag,json=destTag,proto3" json:"dest_tag,omitempty"` // revision (bucket) or native ETag (backend) of what is at the destination; empty: nothing
+	Version       string                 `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`                      // of the source object and
+	BackendId     string                 `protobuf:"bytes,9,opt,name=backend_id,json=backendId,proto3" json:"backend_id,omitempty"` // where it lay when the walk met it, for a bucket
+	DestTag       string                 `protobuf:"bytes,7,opt,name=dest_tag,json=destTag,proto3" json:"dest_tag,omitempty"`       // revision (bucket) or native ETag (backend) of what is at the destination; empty: nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1376,6 +1378,20 @@ func (x *Entry) GetModTime() *timestamppb.Timestamp {
 		return x.ModTime
 	}
 	return nil
+}
+
+func (x *Entry) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *Entry) GetBackendId() string {
+	if x != nil {
+		return x.BackendId
+	}
+	return ""
 }
 
 func (x *Entry) GetDestTag() string {
@@ -2534,14 +2550,17 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x12\n" +
 	"\x04plan\x18\x03 \x01(\tR\x04plan\x12\x1a\n" +
-	"\bstatuses\x18\x04 \x03(\tR\bstatuses\"\xc0\x01\n" +
+	"\bstatuses\x18\x04 \x03(\tR\bstatuses\"\xf9\x01\n" +
 	"\x05Entry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x19\n" +
 	"\bdest_key\x18\x02 \x01(\tR\adestKey\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x03R\x04size\x12\x10\n" +
 	"\x03rev\x18\x04 \x01(\tR\x03rev\x12\x12\n" +
 	"\x04etag\x18\x05 \x01(\tR\x04etag\x125\n" +
-	"\bmod_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\amodTime\x12\x19\n" +
+	"\bmod_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\amodTime\x12\x18\n" +
+	"\aversion\x18\b \x01(\tR\aversion\x12\x1d\n" +
+	"\n" +
+	"backend_id\x18\t \x01(\tR\tbackendId\x12\x19\n" +
 	"\bdest_tag\x18\a \x01(\tR\adestTag\"\xfd\x01\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x15\n" +
