@@ -185,6 +185,12 @@ func listAll(t *testing.T, s adapters.Store, prefix string, limit int) []string 
 		if len(keys) > limit {
 			t.Fatalf("List %q after %q: %d keys, limit %d", prefix, after, len(keys), limit)
 		}
+		for _, key := range keys {
+			if key <= after {
+				t.Fatalf("List %q after %q: %q comes again, or out of order", prefix, after, key)
+			}
+			after = key
+		}
 		all = append(all, keys...)
 		if !page.More {
 			return all
@@ -192,7 +198,6 @@ func listAll(t *testing.T, s adapters.Store, prefix string, limit int) []string 
 		if len(keys) == 0 {
 			t.Fatalf("List %q after %q: an empty page that says there is more", prefix, after)
 		}
-		after = keys[len(keys)-1]
 	}
 }
 

@@ -2,6 +2,7 @@ package posix_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -387,6 +388,27 @@ func TestBodiesAreSentFromTheFile(t *testing.T) {
 	defer c.Close()
 	if got, err := io.ReadAll(c); err != nil || string(got) != content {
 		t.Errorf("read %d bytes, %v, want %d", len(got), err, len(content))
+	}
+}
+
+func TestBodiesEndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir(), "", "false")
+	put(t, s, "k", strings.Repeat("x", 100_000), adapters.PutOptions{})
+	for _, w := range []io.Writer{io.Discard, &readerFrom{}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		body, _, err := s.Get(ctx, "k", adapters.Range{}, "")
+		if err != nil {
+			t.Fatalf("Get: %v", err)
+		}
+		cancel()
+		if n, err := io.Copy(w, body); n != 0 || !errs.Is(err, errs.Canceled) {
+			t.Errorf("Copy after the context ended = %d, %v, want %v", n, err, errs.Canceled)
+		}
+		if n, err := body.Read(make([]byte, 10)); n != 0 || !errs.Is(err, errs.Canceled) {
+			t.Errorf("Read after the context ended = %d, %v, want %v", n, err, errs.Canceled)
+		}
+		body.Close()
 	}
 }
 
