@@ -58,8 +58,9 @@ type Load struct {
 }
 
 const (
-	maxFailures   = 20              // kept for the report, of any number
-	retryInterval = time.Second / 4 // while the server is down
+	maxFailures   = 20                    // kept for the report, of any number
+	retryInterval = time.Second / 4       // while the server is down
+	readPause     = 10 * time.Millisecond // of each reader between two reads, so that they leave the cores to what they test
 )
 
 func (l *Load) fail(err error) {
@@ -107,6 +108,7 @@ func (l *Load) read(ctx context.Context, random *rand.Rand) {
 		from := time.Now()
 		_, err := l.ReadOne(context.WithoutCancel(ctx), l.Keys[random.IntN(len(l.Keys))])
 		l.judge(err, from)
+		time.Sleep(readPause)
 	}
 }
 
