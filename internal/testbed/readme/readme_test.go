@@ -122,6 +122,11 @@ func start(t *testing.T, root string) stage {
 	clients := filepath.Dir(testbed.Binary(t, "venv/bin/aws"))
 	s.env = append(os.Environ(), "PATH="+clients+":"+os.Getenv("PATH"), "GELATO_S3_LISTEN=127.0.0.1:0", "GELATO_API_LISTEN=127.0.0.1:0")
 
+	build := exec.CommandContext(t.Context(), "make", "build") // make run does it too, but would spend its time limit on the compiler
+	build.Dir = s.dir
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("make build: %v\n%s", err, out)
+	}
 	log, err := os.Create(filepath.Join(t.TempDir(), "make-run"))
 	if err != nil {
 		t.Fatal(err)
