@@ -119,9 +119,8 @@ func (c *Catalog) Adopt(ctx context.Context, b Bucket, backendID string, natives
 		c.claimAll(ctx, pending(wave))
 		c.commit(ctx, wave)
 		for _, ch := range noted {
-			if ch.err != nil && !ch.maybe {
-				_ = c.unclaim(ctx, ch.note)
-				c.abandon(ctx, ch)
+			if ch.err != nil && ch.done == nil {
+				c.abandon(ctx, ch) // the reader takes the claim back, once it is certain that nothing was committed
 			}
 		}
 	}
@@ -146,9 +145,9 @@ func (c *Catalog) newAdoption(b Bucket, backendID string, n Native, until time.T
 		o.ETag = hex.EncodeToString(n.MD5)
 	}
 	ch.make = func(base head) (head, error) {
-		if at := base.object.Location; base.live && (at.NativeKey != loc.NativeKey || at.BackendID != loc.BackendID) {
+		if base.live && !base.at(loc) {
 			return head{}, taken("Exists", "the key is taken")
-		} else if base.live && at.NativeETag == loc.NativeETag {
+		} else if base.live && base.object.Location.NativeETag == loc.NativeETag {
 			return head{}, taken("Same", "it was imported before")
 		}
 		return head{live: true, object: o}, nil
@@ -168,7 +167,7 @@ func (c *Catalog) claimAll(ctx context.Context, all []*change) {
 		if ch.base.live { // claimed when it was adopted first
 			continue
 		}
-		d, err := claim{rev: newRev(""), bucketID: ch.bucket.ID, key: ch.key, note: ch.note.rev, state: claimHeld}.doc(claimKey(l))
+		d, err := claim{rev: newRev(""), bucketID: ch.bucket.ID, key: ch.key, note: ch.note.id, state: claimHeld}.doc(claimKey(l))
 		if err == nil && seen[d.Key] {
 			err = taken("Claimed", "it is an object under another key")
 		}
@@ -207,7 +206,7 @@ func (c *Catalog) takeOver(ctx context.Context, ch *change) error {
 	if err != nil {
 		return err
 	}
-	if at := h.object.Location; h.live && at.BackendID == l.BackendID && at.NativeKey == l.NativeKey {
+	if h.at(l) {
 		if same {
 			return taken("Same", "it was imported before")
 		}
@@ -220,7 +219,7 @@ func (c *Catalog) takeOver(ctx context.Context, ch *change) error {
 	if d.Rev != "" {
 		return busy
 	}
-	err = c.setClaim(ctx, l, cl, claim{bucketID: ch.bucket.ID, key: ch.key, note: ch.note.rev, state: claimHeld})
+	err = c.setClaim(ctx, l, cl, claim{bucketID: ch.bucket.ID, key: ch.key, note: ch.note.id, state: claimHeld})
 	if errs.Is(err, errs.FailedPrecondition) {
 		return busy
 	}
@@ -230,7 +229,7 @@ func (c *Catalog) takeOver(ctx context.Context, ch *change) error {
 // unclaim takes back the claim of an adoption that was not committed.
 func (c *Catalog) unclaim(ctx context.Context, n note) error {
 	cl, err := c.claim(ctx, n.new.location)
-	if err != nil || cl.rev == "" || cl.note != n.rev {
+	if err != nil || cl.rev == "" || cl.note != n.id {
 		return err
 	}
 	err = c.write(ctx, deleteOp(collAdopted, claimKey(n.new.location), cl.rev))

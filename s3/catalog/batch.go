@@ -36,6 +36,26 @@ type Grant struct {
 	Err      error
 }
 
+// writeID names a write to its writer: its note, and what is needed to look after its blob when the note is gone.
+func (n note) writeID() string {
+	l := n.new.location
+	return docstore.Join(n.docKey(), n.bucketID, n.key, l.BackendID, l.NativeKey, l.BlobID)
+}
+
+// parseWriteID gives back as much of a note as writeID said of it.
+func parseWriteID(writeID string) (note, error) {
+	p := docstore.Split(writeID)
+	if len(p) != 6 {
+		return note{}, errs.Newf(errs.InvalidArgument, "%q names no write", writeID)
+	}
+	shard, id, ok := cutNoteKey(p[0])
+	if !ok || len(p[1]) != bucketIDLen {
+		return note{}, errs.Newf(errs.InvalidArgument, "%q names no write", writeID)
+	}
+	return note{shard: shard, id: id, bucketID: p[1], key: p[2], multi: true,
+		new: side{location: Location{BackendID: p[3], NativeKey: p[4], BlobID: p[5]}, live: true}}, nil
+}
+
 // waves splits changes so that none holds a key twice: batches may not touch a document twice.
 func waves(all []*change) [][]*change {
 	var list [][]*change
@@ -68,42 +88,45 @@ func (c *Catalog) BeginMany(ctx context.Context, intents []Intent) []Grant {
 	}
 	grants := make([]Grant, len(all))
 	for i, ch := range all {
-		grants[i] = Grant{WriteID: ch.note.id(), Location: ch.note.new.location, TTL: c.opt.TTL, Err: ch.err}
+		grants[i] = Grant{WriteID: ch.note.writeID(), Location: ch.note.new.location, TTL: c.opt.TTL, Err: ch.err}
 	}
 	return grants
 }
 
-// load reads the notes of writes back into changes.
+// load reads the notes of writes back into changes. Where a note is gone, the change fails and holds what the id says.
 func (c *Catalog) load(ctx context.Context, writeIDs []string) []*change {
 	all := make([]*change, len(writeIDs))
 	seen := map[string]bool{}
 	var keys []string
 	var who []*change
 	for i, id := range writeIDs {
-		all[i] = &change{}
-		if _, _, ok := cutNoteKey(id); !ok || seen[id] {
-			all[i].err = errs.Newf(errs.InvalidArgument, "%q names no write of its own", id)
-			continue
+		n, err := parseWriteID(id)
+		if err == nil && seen[n.docKey()] {
+			err = errs.Newf(errs.InvalidArgument, "a write is named twice")
 		}
-		seen[id] = true
-		keys, who = append(keys, id), append(who, all[i])
+		all[i] = &change{bucket: Bucket{ID: n.bucketID}, key: n.key, note: n, err: err}
+		if err == nil {
+			seen[n.docKey()] = true
+			keys, who = append(keys, n.docKey()), append(who, all[i])
+		}
 	}
 	docs, err := c.getMany(ctx, collJournal, keys)
 	for i, ch := range who {
-		var n note
+		if err != nil {
+			ch.err = err
+			continue
+		}
+		ch.err = errFenced()
+		if docs[i].Rev == "" {
+			continue
+		}
+		n, err := decodeNote(docs[i])
 		switch {
 		case err != nil:
 			ch.err = err
-		case docs[i].Rev == "":
-			ch.err = errFenced()
-		default:
-			n, ch.err = decodeNote(docs[i])
+		case !n.closed && n.upload == "" && !n.adopt && n.new.live:
+			*ch = change{bucket: Bucket{ID: n.bucketID, Name: n.bucket}, key: n.key, note: n, noted: true, until: n.deadline, base: head{rev: n.base, note: n.baseNote}}
 		}
-		if ch.err == nil && (n.closed || n.upload != "" || n.adopt || !n.new.live) {
-			ch.err = errFenced()
-		}
-		*ch = change{bucket: Bucket{ID: n.bucketID, Name: n.bucket}, key: n.key, note: n, noted: true, until: n.deadline,
-			base: head{rev: n.base, note: n.baseNote}, err: ch.err}
 	}
 	return all
 }
@@ -152,6 +175,25 @@ type CommitResult struct {
 	Err error
 }
 
+// again answers commits whose note is gone: an earlier call may have committed them under a note of their own.
+func (c *Catalog) again(ctx context.Context, all []*change) {
+	var lost []*change
+	for _, ch := range all {
+		if errs.ReasonOf(ch.err) == expired {
+			lost = append(lost, ch)
+		}
+	}
+	if len(lost) == 0 {
+		return
+	}
+	heads, err := c.heads(ctx, lost)
+	for i, ch := range lost {
+		if err == nil && heads[i].at(ch.note.new.location) {
+			ch.err, ch.done = nil, &heads[i]
+		}
+	}
+}
+
 // CommitMany carries writes to their end.
 func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitResult {
 	ids := make([]string, len(items))
@@ -159,9 +201,10 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 		ids[i] = it.WriteID
 	}
 	all := c.load(ctx, ids)
+	c.again(ctx, all)
 	parts := map[*change][]ObjectPart{}
 	for i, ch := range all {
-		if ch.err != nil {
+		if ch.err != nil || ch.done != nil {
 			continue
 		}
 		it := items[i]
@@ -192,7 +235,7 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 	for i, ch := range all {
 		results[i].Err = ch.err
 		if ch.err == nil {
-			results[i].Rev = ch.done.note
+			results[i].Rev = ch.done.object.Rev
 		}
 	}
 	return results
@@ -232,12 +275,12 @@ func (c *Catalog) AbandonMany(ctx context.Context, writeIDs []string) {
 	var group errgroup.Group
 	group.SetLimit(fanOut)
 	for _, id := range writeIDs {
-		shard, rev, ok := cutNoteKey(id)
-		if !ok {
+		n, err := parseWriteID(id)
+		if err != nil {
 			continue
 		}
 		group.Go(func() error {
-			c.abandon(ctx, &change{note: note{shard: shard, rev: rev}})
+			c.abandon(ctx, &change{note: n})
 			return nil
 		})
 	}

@@ -312,12 +312,12 @@ func (c *Catalog) isEmpty(ctx context.Context, bucketID string) (bool, error) {
 	}
 }
 
-// checkBuckets is the second half of what DeleteBucket relies on: whoever put an object where none was reads the bucket again, and takes
-// the object back when the bucket is gone.
+// checkBuckets is the second half of what DeleteBucket relies on: whoever put an object reads the bucket again, and takes
+// the object back when the bucket is gone. That goes for overwriting as well: what was overwritten may have been about to be taken back.
 func (c *Catalog) checkBuckets(ctx context.Context, all []*change) {
 	read := map[string]error{} // by bucket id
 	for _, ch := range all {
-		if ch.err != nil || ch.done == nil || !ch.done.live || ch.base.live || c.opt.fault.skipBucket {
+		if ch.err != nil || ch.done == nil || !ch.done.live || c.opt.fault.skipBucket {
 			continue
 		}
 		err, ok := read[ch.bucket.ID]

@@ -76,8 +76,9 @@ func (c *Catalog) heads(ctx context.Context, all []*change) ([]head, error) {
 	return heads, nil
 }
 
-// anchor stores the notes of changes whose base is set. Where the key has no head, it lays down a tombstone, so that the commit can
-// be a Replace, and then reads its note again: had the journal's reader closed it before, it would not have seen the tombstone and could not have fenced it.
+// anchor stores the notes of changes whose base is set; those that are stored already are replaced in place, which only works as long as they
+// are not closed. Where the key has no head, it lays down a tombstone, so that the commit can be a Replace, and then reads its note
+// again: had the journal's reader closed it before, it would not have seen the tombstone and could not have fenced it.
 func (c *Catalog) anchor(ctx context.Context, all []*change) {
 	list := pending(all)
 	var bare []*change // those that need a tombstone
@@ -88,8 +89,11 @@ func (c *Catalog) anchor(ctx context.Context, all []*change) {
 			ch.base = head{rev: newRev("")}
 			bare = append(bare, ch)
 		}
-		n.rev = newRev(ch.base.rev)
-		n.docRev = n.rev
+		was := n.docRev
+		n.rev, n.docRev = newRev(ch.base.rev), newRev(was)
+		if n.id == "" {
+			n.id = n.rev
+		}
 		n.base, n.baseNote = ch.base.rev, ch.base.note
 		n.old = ch.base.side()
 		if ch.shape != nil {
@@ -99,16 +103,27 @@ func (c *Catalog) anchor(ctx context.Context, all []*change) {
 		if err != nil {
 			ch.err = err
 		}
-		ops = append(ops, insertOp(collJournal, docstore.Doc{Key: n.id(), Rev: n.docRev, Body: body}))
+		d := docstore.Doc{Key: n.docKey(), Rev: n.docRev, Body: body}
+		if ch.noted {
+			ops = append(ops, replaceOp(collJournal, d, was))
+		} else {
+			ops = append(ops, insertOp(collJournal, d))
+		}
 	}
 	if c.opt.fault.skipNote {
 		ops = nil
 	}
 	for i, err := range c.apply(ctx, ops) {
-		if err != nil && list[i].err == nil {
-			list[i].err = errs.New(errs.Unavailable, "the change could not be noted", err)
+		ch := list[i]
+		switch {
+		case ch.err != nil || err == nil:
+		case errs.Is(err, errs.FailedPrecondition) && c.opt.fault.ignoreClosed:
+		case errs.Is(err, errs.FailedPrecondition):
+			ch.err = errFenced()
+		default:
+			ch.err = errs.New(errs.Unavailable, "the change could not be noted", err)
 		}
-		list[i].noted = list[i].err == nil
+		ch.noted = ch.noted || ch.err == nil
 	}
 	c.layDown(ctx, pending(bare))
 }
@@ -122,7 +137,7 @@ func (c *Catalog) layDown(ctx context.Context, bare []*change) {
 			ch.err = err
 		}
 		ops = append(ops, insertOp(collObjects, doc))
-		ids = append(ids, ch.note.id())
+		ids = append(ids, ch.note.docKey())
 	}
 	if len(bare) == 0 {
 		return
@@ -144,6 +159,8 @@ func (c *Catalog) layDown(ctx context.Context, bare []*change) {
 			ch.err = err
 		case !isOpen(docs[i]):
 			ch.err = errFenced()
+		}
+		if ch.err != nil {
 			c.pickUp(ctx, ch)
 		}
 	}
@@ -160,11 +177,18 @@ func isOpen(d docstore.Doc) bool {
 
 // pickUp removes the tombstone that a change laid down in vain. Others who build on it start again.
 func (c *Catalog) pickUp(ctx context.Context, ch *change) {
-	_ = c.docs.Delete(ctx, collObjects, headKey(ch.bucket.ID, ch.key), ch.base.rev)
+	for range 3 {
+		if err := c.write(ctx, deleteOp(collObjects, headKey(ch.bucket.ID, ch.key), ch.base.rev)); !unknown(err) {
+			return
+		}
+	}
 }
 
+// expired is the reason of errFenced.
+const expired = "WriteExpired"
+
 func errFenced() error {
-	return errs.Newf(errs.Unavailable, "the write took too long and was given up").Because("WriteExpired")
+	return errs.Newf(errs.Unavailable, "the write took too long and was given up").Because(expired)
 }
 
 // amend brings stored notes up to date with what became known of their changes since they were stored: a size, a part table.
@@ -183,7 +207,7 @@ func (c *Catalog) amend(ctx context.Context, all []*change) {
 			continue
 		}
 		ch.note = n
-		ops, who = append(ops, replaceOp(collJournal, docstore.Doc{Key: n.id(), Rev: n.docRev, Body: body}, old)), append(who, ch)
+		ops, who = append(ops, replaceOp(collJournal, docstore.Doc{Key: n.docKey(), Rev: n.docRev, Body: body}, old)), append(who, ch)
 	}
 	for i, err := range c.apply(ctx, ops) {
 		if err != nil {
@@ -228,7 +252,7 @@ func (c *Catalog) replace(ctx context.Context, list []*change) (stale []*change)
 		}
 		var doc docstore.Doc
 		if err == nil {
-			h.rev, h.note, h.object.Rev = ch.note.rev, ch.note.rev, ch.note.rev
+			h.rev, h.note, h.object.Rev = ch.note.rev, ch.note.id, ch.note.rev
 			if h.live && h.object.Version == "" {
 				h.object.Version = ch.note.rev
 			}
@@ -281,7 +305,7 @@ func (c *Catalog) refresh(ctx context.Context, stale []*change) {
 	for i, ch := range stale {
 		h := heads[i]
 		switch {
-		case h.note == ch.note.rev:
+		case h.note == ch.note.id:
 			ch.done = &h
 		case ch.maybe:
 			c.resolve(ctx, ch, h)
@@ -298,9 +322,10 @@ func (c *Catalog) refresh(ctx context.Context, stale []*change) {
 			ch.err = err
 			continue
 		}
+		ch.maybe = false
 		moved = append(moved, ch)
 	}
-	c.rebase(ctx, moved)
+	c.anchor(ctx, moved)
 }
 
 // resolve finds out whether a change of unknown outcome was committed, now that the head is h.
@@ -308,65 +333,51 @@ func (c *Catalog) resolve(ctx context.Context, ch *change, h head) {
 	if h.rev == ch.base.rev {
 		return // not yet
 	}
-	seen, whole, err := c.chain(ctx, ch.note.shard, h.note, ch.note.rev, nil)
+	seen, whole, err := c.chain(ctx, ch.note.shard, h.note, ch.note.id, nil)
 	switch {
 	case err != nil:
 		ch.err = err
-	case seen[ch.note.rev]:
-		ch.done = ch.tried
+	case seen[ch.note.id]:
+		if ch.done = ch.tried; ch.done == nil { // an earlier call did it
+			ch.done = &head{rev: ch.note.rev, note: ch.note.id, live: true, object: Object{Rev: ch.note.rev}}
+		}
 	case !whole:
 		ch.err = errs.Newf(errs.Unavailable, "it is not known whether the change was made").Because("UnknownOutcome")
 	}
 }
 
-// rebase notes changes anew on the heads that are there now, and takes their former notes back. Whose former note was
-// closed meanwhile must stop: the journal's reader may have decided that its blob is garbage.
-func (c *Catalog) rebase(ctx context.Context, moved []*change) {
-	if len(moved) == 0 {
-		return
-	}
-	former := make([]note, len(moved))
-	for i, ch := range moved {
-		former[i] = ch.note
-		ch.maybe = false
-	}
-	c.anchor(ctx, moved)
-	var ops []docstore.Op
-	var who []*change
-	for i, ch := range moved {
-		if ch.err == nil {
-			ops, who = append(ops, deleteOp(collJournal, former[i].id(), former[i].docRev)), append(who, ch)
+// chain follows the noted changes of a key from the one that made its head, until it meets the one named to, or to the end, and returns the ids
+// that it met. whole is false when it ended at a note that is settled and gone; everything committed before that one is then settled too (see closed).
+// known saves reading notes again, and is added to; a zero note in it is one that is gone.
+func (c *Catalog) chain(ctx context.Context, shard int, from, to docstore.Rev, known map[docstore.Rev]note) (met map[docstore.Rev]bool, whole bool, err error) {
+	met = map[docstore.Rev]bool{}
+	for at := from; at != ""; {
+		if met[at] {
+			return nil, false, errs.Newf(errs.Internal, "the notes of a key run in a circle at %s", noteKey(shard, at))
 		}
-	}
-	// The outcome as told: a note that is gone now may have been settled by the reader as well.
-	for i, err := range c.try(ctx, ops) {
-		if err != nil && !c.opt.fault.keepOldNote {
-			who[i].err = errFenced()
+		met[at] = true
+		if at == to {
+			return met, true, nil
 		}
-	}
-}
-
-// chain follows the noted changes of a key from the one that made its head back to the revision to, and returns those that it
-// met. whole is false when it ended at a note that is settled and gone; all older committed ones are then gone too.
-// known saves reading notes again.
-func (c *Catalog) chain(ctx context.Context, shard int, from, to docstore.Rev, known map[docstore.Rev]note) (seen map[docstore.Rev]bool, whole bool, err error) {
-	seen = map[docstore.Rev]bool{}
-	for at := from; at != "" && at >= to; {
-		seen[at] = true
 		n, ok := known[at]
 		if !ok {
 			d, err := c.get(ctx, collJournal, noteKey(shard, at))
 			if err != nil {
 				return nil, false, err
 			}
-			if d.Rev == "" {
-				return seen, at == to, nil
+			if d.Rev != "" {
+				if n, err = decodeNote(d); err != nil {
+					return nil, false, err
+				}
 			}
-			if n, err = decodeNote(d); err != nil {
-				return nil, false, err
+			if known != nil {
+				known[at] = n
 			}
+		}
+		if n.id == "" {
+			return met, false, nil
 		}
 		at = n.baseNote
 	}
-	return seen, true, nil
+	return met, true, nil
 }

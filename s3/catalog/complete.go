@@ -29,7 +29,10 @@ func (c *Catalog) CompleteUpload(ctx context.Context, b Bucket, key, uploadID st
 				return Object{}, err
 			}
 			next.list = digest
-			if _, err := c.step(ctx, u, next); err != nil && !errs.Is(err, errs.FailedPrecondition) {
+			if _, err = c.step(ctx, u, next); errs.Is(err, errs.FailedPrecondition) {
+				err = c.dropStray(ctx, next)
+			}
+			if err != nil {
 				return Object{}, err
 			}
 		case upCompleting:
@@ -45,6 +48,20 @@ func (c *Catalog) CompleteUpload(ctx context.Context, b Bucket, key, uploadID st
 			return Object{}, noSuchUpload()
 		}
 	}
+}
+
+// dropStray removes the table of a list that lost, when the upload is gone: as long as it is there, the table goes with its blob.
+func (c *Catalog) dropStray(ctx context.Context, lost uploadDoc) error {
+	u, err := c.upload(ctx, lost.Bucket.ID, lost.Key, lost.ID)
+	if err != nil || u.rev != "" && u.state != upAborting {
+		return err
+	}
+	h, err := c.head(ctx, lost.Bucket.ID, lost.Key)
+	if err != nil || h.table == lost.table {
+		return err
+	}
+	from, to := tableRange(lost.table)
+	return c.dropRange(ctx, collManifests, from, to)
 }
 
 // digestList names a client's list.

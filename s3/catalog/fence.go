@@ -19,7 +19,7 @@ func (c *Catalog) fence(ctx context.Context, n note) (dead bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		err = c.write(ctx, replaceOp(collJournal, docstore.Doc{Key: n.id(), Rev: newRev(n.docRev), Body: body}, n.docRev))
+		err = c.write(ctx, replaceOp(collJournal, docstore.Doc{Key: n.docKey(), Rev: newRev(n.docRev), Body: body}, n.docRev))
 		if errs.Is(err, errs.FailedPrecondition) {
 			return false, nil // renewed, given up or settled meanwhile
 		}
@@ -35,10 +35,12 @@ func (c *Catalog) fence(ctx context.Context, n note) (dead bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		if n.new.location.BlobID != "" && n.upload == "" && h.at(n.new.location) {
+			return false, nil // committed after all: a later pass finds it in the chain
+		}
 		if h.rev == "" || h.rev != n.base {
-			met, _, err := c.chain(ctx, n.shard, h.note, n.rev, nil)
-			// Committed after all: a later pass finds it in the chain.
-			return err == nil && !met[n.rev], err
+			met, _, err := c.chain(ctx, n.shard, h.note, n.id, nil)
+			return err == nil && !met[n.id], err
 		}
 		op := deleteOp(collObjects, headKey(n.bucketID, n.key), h.rev)
 		if h.live || h.note != "" {
@@ -65,7 +67,7 @@ func (c *Catalog) fence(ctx context.Context, n note) (dead bool, err error) {
 func (c *Catalog) takeBack(ctx context.Context, s *sorted) error {
 	var live []string
 	for _, n := range s.committed {
-		if s.heads[n.key].live && !slices.Contains(live, n.key) {
+		if s.heads[headKey(n.bucketID, n.key)].live && !slices.Contains(live, n.key) {
 			live = append(live, n.key)
 		}
 	}
@@ -112,7 +114,7 @@ func (c *Catalog) clear(ctx context.Context, shard int, settled []docstore.Rev) 
 			if !n.new.live {
 				tombs = append(tombs, n)
 			}
-			settled = append(settled, n.rev)
+			settled = append(settled, n.id)
 			ops = append(ops, deleteOp(collJournal, d.Key, d.Rev))
 		}
 		again, err := c.unbury(ctx, tombs)
@@ -142,7 +144,7 @@ func (c *Catalog) unbury(ctx context.Context, tombs []note) (again bool, err err
 		if byKey[k] == nil {
 			byKey[k] = map[docstore.Rev]bool{}
 		}
-		byKey[k][n.rev] = true
+		byKey[k][n.id] = true
 	}
 	docs, err := c.getMany(ctx, collObjects, sortedKeys(byKey))
 	if err != nil {

@@ -131,7 +131,7 @@ func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDo
 		return u, ch.err
 	}
 	next := u
-	next.attempt, next.base = ch.note.rev, ch.base.rev
+	next.attempt, next.base = ch.note.id, ch.base.rev
 	next, err := c.advance(ctx, u, next)
 	if err != nil {
 		c.abandon(ctx, ch)
@@ -139,7 +139,7 @@ func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDo
 	}
 	if u.attempt != "" {
 		former := ch.note
-		former.rev = u.attempt
+		former.id = u.attempt
 		c.abandon(ctx, &change{note: former})
 	}
 	return next, nil

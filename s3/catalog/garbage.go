@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -96,13 +97,28 @@ func decodeGarbage(d docstore.Doc) (garbage, error) {
 }
 
 func (c *Catalog) insertGarbage(ctx context.Context, list []garbage) error {
-	ops := make([]docstore.Op, len(list))
+	ops := make([]docstore.Op, 0, len(list))
+	seen := map[string]int{}
 	for i, g := range list {
+		// An abort that was repeated lists its blob twice.
+		if g.location.BlobID != "" {
+			if first, ok := seen[g.location.BlobID]; ok {
+				list[first].multi = list[first].multi || g.multi
+				list[first].table = cmp.Or(list[first].table, g.table)
+				continue
+			}
+			seen[g.location.BlobID] = i
+		}
+	}
+	for i, g := range list {
+		if first, ok := seen[g.location.BlobID]; ok && first != i {
+			continue
+		}
 		d, err := g.doc()
 		if err != nil {
 			return err
 		}
-		ops[i] = insertOp(collGarbage, d)
+		ops = append(ops, insertOp(collGarbage, d))
 	}
 	for _, err := range c.apply(ctx, ops) {
 		if err != nil && !errs.Is(err, errs.AlreadyExists) {
@@ -206,7 +222,7 @@ func (c *Catalog) collectOne(ctx context.Context, store adapters.Store, g garbag
 	if err != nil {
 		return err
 	}
-	used := h.live && h.object.Location.BackendID == g.location.BackendID && h.object.Location.NativeKey == g.location.NativeKey
+	used := h.at(g.location)
 	if c.opt.fault.skipReference {
 		used = false
 	}

@@ -15,7 +15,7 @@ const collObjects = "objects"
 // tried, so that nothing is ever inserted into absence as the deciding step (see the package comment).
 type head struct {
 	rev    docstore.Rev // of the document; empty: there is none
-	note   docstore.Rev // the noted change that made it; a tombstone without one was laid down by a writer of a new key
+	note   docstore.Rev // the id of the noted change that made it; a tombstone without one was laid down by a writer of a new key
 	live   bool
 	object Object // of a live head, Rev and Version set
 	table  string // names the part table, if it has one
@@ -44,6 +44,11 @@ func (h head) side() side {
 	return side{location: h.object.Location, size: h.object.Size, table: h.table, live: true}
 }
 
+// at reports whether the head refers to a location.
+func (h head) at(l Location) bool {
+	return h.live && h.object.Location.BackendID == l.BackendID && h.object.Location.NativeKey == l.NativeKey
+}
+
 func (h head) doc(key string) (docstore.Doc, error) {
 	body, err := h.encode()
 	return docstore.Doc{Key: key, Rev: h.rev, Body: body}, err
@@ -56,7 +61,10 @@ func (h head) encode() ([]byte, error) {
 	w.flag("l", h.live)
 	if h.live {
 		o := &h.object
-		if o.Version != h.note {
+		if o.Rev != h.note {
+			w.str("r", string(o.Rev))
+		}
+		if o.Version != o.Rev {
 			w.str("v", string(o.Version))
 		}
 		w.location("", o.Location)
@@ -106,10 +114,12 @@ func decodeHead(d docstore.Doc) (head, error) {
 	}
 	if h.live {
 		_, h.object.Key = cutHeadKey(d.Key)
-		h.object.Rev = h.note
 		h.object.table = h.table
+		if h.object.Rev == "" {
+			h.object.Rev = h.note
+		}
 		if h.object.Version == "" {
-			h.object.Version = h.note
+			h.object.Version = h.object.Rev
 		}
 	}
 	return h, nil
@@ -124,6 +134,8 @@ func (h *head) summary(doc string) bool {
 			h.note = docstore.Rev(e.str())
 		case "l":
 			h.live = true
+		case "r":
+			o.Rev = docstore.Rev(e.str())
 		case "v":
 			o.Version = docstore.Rev(e.str())
 		case "b":

@@ -78,6 +78,6 @@ type fault struct {
 	doubleUsage   bool // do not remember which notes were applied
 	skipAnchor    bool // collect an upload's blob when one of its attempts was not committed
 	skipFinish    bool // overwrite without finishing the upload that made the head
-	keepOldNote   bool // go on after the note to be replaced was claimed
+	ignoreClosed  bool // start again from another head although the note was closed
 	noDeadline    bool // do not look at the clock before a commit: no bug, as safety does not rest on it
 }

@@ -23,10 +23,11 @@ type side struct {
 	live     bool
 }
 
-// note is the journal document of one change. Its key holds the revision that the head gets if the change is committed.
+// note is the journal document of one change. It is written before the head may change, and says all that is owed whether or not it does.
 type note struct {
-	rev      docstore.Rev // of the change; in the key
-	docRev   docstore.Rev // of the document, which Renew and the reader change
+	id       docstore.Rev // in the key; heads name the change by it
+	rev      docstore.Rev // under which the head is committed; another one than id when the change had to start again from another head
+	docRev   docstore.Rev // of the document
 	shard    int
 	bucketID string
 	bucket   string // its name
@@ -54,25 +55,28 @@ func shardOf(bucketID, key string) int {
 
 func shardPrefix(shard int) string { return fmt.Sprintf("%02d/", shard) }
 
-func noteKey(shard int, rev docstore.Rev) string { return shardPrefix(shard) + string(rev) }
+func noteKey(shard int, id docstore.Rev) string { return shardPrefix(shard) + string(id) }
 
 // cutNoteKey undoes noteKey; ok is false for what it did not make.
-func cutNoteKey(k string) (shard int, rev docstore.Rev, ok bool) {
+func cutNoteKey(k string) (shard int, id docstore.Rev, ok bool) {
 	if len(k) < 4 || k[2] != '/' {
 		return 0, "", false
 	}
 	shard, err := strconv.Atoi(k[:2])
-	rev = docstore.Rev(k[3:])
-	return shard, rev, err == nil && shard >= 0 && shard < shards && docstore.CheckRev(rev) == nil
+	id = docstore.Rev(k[3:])
+	return shard, id, err == nil && shard >= 0 && shard < shards && docstore.CheckRev(id) == nil
 }
 
-func (n note) id() string { return noteKey(n.shard, n.rev) }
+func (n note) docKey() string { return noteKey(n.shard, n.id) }
 
 func (n note) encode() ([]byte, error) {
 	w := newWriter(512)
 	w.str("bi", n.bucketID)
 	w.str("bn", n.bucket)
 	w.str("k", n.key)
+	if n.rev != n.id {
+		w.str("r", string(n.rev))
+	}
 	w.str("b", string(n.base))
 	w.str("p", string(n.baseNote))
 	w.side("n", n.new)
@@ -117,8 +121,8 @@ func (s *side) field(name string, e elem) {
 }
 
 func decodeNote(d docstore.Doc) (note, error) {
-	shard, rev, ok := cutNoteKey(d.Key)
-	n := note{shard: shard, rev: rev, docRev: d.Rev}
+	shard, id, ok := cutNoteKey(d.Key)
+	n := note{shard: shard, id: id, rev: id, docRev: d.Rev}
 	r := newReader(d.Body)
 	for e, more := r.next(); more; e, more = r.next() {
 		switch k := e.key; k {
@@ -128,6 +132,8 @@ func decodeNote(d docstore.Doc) (note, error) {
 			n.bucket = e.str()
 		case "k":
 			n.key = e.str()
+		case "r":
+			n.rev = docstore.Rev(e.str())
 		case "b":
 			n.base = docstore.Rev(e.str())
 		case "p":

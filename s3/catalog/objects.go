@@ -24,7 +24,7 @@ func (c Condition) check(h head) error {
 		return noSuchKey()
 	case c.IfETag != "" && c.IfETag != "*" && c.IfETag != h.object.ETag:
 		failed = true
-	case c.IfRev != "" && (!h.live || c.IfRev != h.note && c.IfRev != h.object.Version):
+	case c.IfRev != "" && (!h.live || c.IfRev != h.object.Rev && c.IfRev != h.object.Version):
 		failed = true
 	}
 	if failed {
@@ -156,7 +156,6 @@ func (c *Catalog) Commit(ctx context.Context, w *Write, o Object, parts []Object
 	c.amend(ctx, one)
 	c.writeTables(ctx, one, func(*change) []ObjectPart { return parts })
 	c.commit(ctx, one)
-	w.ID = ch.note.id()
 	if ch.err != nil {
 		return Object{}, ch.err
 	}
@@ -196,10 +195,10 @@ func (c *Catalog) Abandon(ctx context.Context, w *Write) {
 }
 
 // abandon closes the note of a change that will not be committed, so that the reader need not wait for its deadline. Where the note is gone or
-// never was, its blob would be forgotten: then it is put on the garbage list here. That is safe in every case, as the list is
-// compared with the head before anything is deleted, and what a closed note brought cannot become a head any more.
+// never was, its blob would be forgotten: then it is put on the garbage list here, unless the head refers to it. Without a note it cannot
+// become a head any more.
 func (c *Catalog) abandon(ctx context.Context, ch *change) {
-	id := ch.note.id()
+	id := ch.note.docKey()
 	for range 3 {
 		d, err := c.get(ctx, collJournal, id)
 		if err != nil {
@@ -230,8 +229,11 @@ func (c *Catalog) orphan(ctx context.Context, n note) {
 	if n.new.location.BlobID == "" || n.upload != "" {
 		return
 	}
+	h, err := c.head(ctx, n.bucketID, n.key)
+	if err == nil && h.at(n.new.location) {
+		return
+	}
 	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, multi: n.multi, due: time.Now().Add(c.opt.GarbageGrace)}
-	var err error
 	for range 3 {
 		if err = c.insertGarbage(ctx, []garbage{g}); err == nil {
 			return
@@ -286,8 +288,8 @@ func (c *Catalog) deleteAll(ctx context.Context, all []*change) {
 	// The note of a delete that certainly did not happen is of no use: no blob hangs on it.
 	var wg sync.WaitGroup
 	for _, ch := range all {
-		if ch.err != nil && ch.noted && !ch.maybe {
-			wg.Go(func() { _ = c.docs.Delete(ctx, collJournal, ch.note.id(), ch.note.docRev) })
+		if ch.err != nil && ch.done == nil && ch.noted && !ch.maybe {
+			wg.Go(func() { _ = c.docs.Delete(ctx, collJournal, ch.note.docKey(), ch.note.docRev) })
 		}
 	}
 	wg.Wait()

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -48,25 +49,37 @@ func (c *Catalog) sweep(ctx context.Context, shard int) error {
 	return c.markAsOf(ctx, shard, cutoff)
 }
 
-// settlePage settles one page of notes. The ledgers are read first and the notes after that once more: a note that is there then and
-// not among the applied ones of its ledger has not been counted in that ledger, and if it is counted later, the ledger will have changed.
+// settlePage settles one page of notes. The order in which it reads matters:
+//   - first the ledgers: a note that is stored afterwards and not among the applied ones of its ledger has not been counted in it, and
+//     if another reader counts it later, the ledger will have changed;
+//   - then the heads: what a head says is committed does not change any more;
+//   - then the notes once more: so those of committed changes are read in their final form.
 func (c *Catalog) settlePage(ctx context.Context, shard int, docs []docstore.Doc, from, to string) (whole bool, err error) {
-	var ids []string
+	var ids, headKeys []string
 	for _, d := range docs {
 		n, err := decodeNote(d)
 		if err != nil {
 			return false, err
 		}
-		if !slices.Contains(ids, n.bucketID) {
-			ids = append(ids, n.bucketID)
-		}
+		ids, headKeys = append(ids, n.bucketID), append(headKeys, headKey(n.bucketID, n.key))
 	}
+	ids, headKeys = distinct(ids), distinct(headKeys)
 	books, err := c.ledgers(ctx, shard, ids)
 	if err != nil {
 		return false, err
 	}
 	for _, id := range ids {
 		if err := c.clear(ctx, shard, books[id].applied); err != nil {
+			return false, err
+		}
+	}
+	heads := map[string]head{}
+	read, err := c.getMany(ctx, collObjects, headKeys)
+	if err != nil {
+		return false, err
+	}
+	for i, d := range read {
+		if heads[headKeys[i]], err = decodeHead(d); err != nil {
 			return false, err
 		}
 	}
@@ -81,14 +94,17 @@ func (c *Catalog) settlePage(ctx context.Context, shard int, docs []docstore.Doc
 		if err != nil {
 			return false, err
 		}
+		if _, ok := heads[headKey(n.bucketID, n.key)]; !ok {
+			whole = false // it came in between
+			continue
+		}
 		notes[n.bucketID] = append(notes[n.bucketID], n)
-		whole = whole && slices.Contains(ids, n.bucketID)
 	}
 	for _, id := range ids {
 		if len(notes[id]) == 0 {
 			continue
 		}
-		all, err := c.settleBucket(ctx, shard, books[id], notes[id])
+		all, err := c.settleBucket(ctx, shard, books[id], notes[id], heads)
 		if err != nil {
 			return false, err
 		}
@@ -97,9 +113,14 @@ func (c *Catalog) settlePage(ctx context.Context, shard int, docs []docstore.Doc
 	return whole, nil
 }
 
+func distinct(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // settleBucket settles notes of one bucket, given in the order of their revisions. whole is false when committed ones are left for a later pass.
-func (c *Catalog) settleBucket(ctx context.Context, shard int, book *ledger, notes []note) (whole bool, err error) {
-	s, err := c.sort(ctx, shard, notes)
+func (c *Catalog) settleBucket(ctx context.Context, shard int, book *ledger, notes []note, heads map[string]head) (whole bool, err error) {
+	s, err := c.sort(ctx, shard, notes, heads)
 	if err != nil {
 		return false, err
 	}
@@ -116,10 +137,10 @@ func (c *Catalog) settleBucket(ctx context.Context, shard int, book *ledger, not
 	for _, n := range s.committed {
 		book.count(n.new, 1)
 		book.count(n.old, -1)
-		book.applied = append(book.applied, n.rev)
+		book.applied = append(book.applied, n.id)
 	}
 	for _, n := range s.dead {
-		book.applied = append(book.applied, n.rev)
+		book.applied = append(book.applied, n.id)
 	}
 	settled := book.applied
 	if c.opt.fault.doubleUsage {
@@ -133,56 +154,44 @@ func (c *Catalog) settleBucket(ctx context.Context, shard int, book *ledger, not
 
 // sorted says what became of a batch of notes.
 type sorted struct {
-	bucket    Bucket // id and name
-	heads     map[string]head
-	committed []note // in order; with each one, all older committed notes of its key are here or settled
-	dead      []note // never committed, and never will be
-	left      bool   // some committed note must wait for a later pass
+	bucket    Bucket          // id and name
+	heads     map[string]head // by head key
+	committed []note          // in order; with each one, all older committed notes of its key are here or settled
+	dead      []note          // never committed, and never will be
+	left      bool            // some committed note must wait for a later pass
 }
 
 // sort decides about each note: committed if the chain from the head meets it; else, once its time is over, it is fenced and dead.
-func (c *Catalog) sort(ctx context.Context, shard int, notes []note) (*sorted, error) {
-	s := &sorted{bucket: Bucket{ID: notes[0].bucketID, Name: notes[0].bucket}, heads: map[string]head{}}
+func (c *Catalog) sort(ctx context.Context, shard int, notes []note, heads map[string]head) (*sorted, error) {
+	s := &sorted{bucket: Bucket{ID: notes[0].bucketID, Name: notes[0].bucket}, heads: heads}
 	known := make(map[docstore.Rev]note, len(notes))
-	oldest := map[string]docstore.Rev{} // by key
-	var keys, docKeys []string
-	for _, n := range notes {
-		known[n.rev] = n
-		if _, ok := oldest[n.key]; !ok {
-			oldest[n.key] = n.rev
-			keys, docKeys = append(keys, n.key), append(docKeys, headKey(n.bucketID, n.key))
-		}
+	keys := make([]string, len(notes))
+	var ask []docstore.Rev // the ends of the chains, most likely
+	for i, n := range notes {
+		known[n.id] = n
+		keys[i] = headKey(n.bucketID, n.key)
+		ask = append(ask, n.baseNote, heads[keys[i]].note)
 	}
-	docs, err := c.getMany(ctx, collObjects, docKeys)
-	if err != nil {
+	if err := c.learn(ctx, shard, ask, known); err != nil {
 		return nil, err
 	}
-	seen := map[docstore.Rev]bool{}
-	for i, key := range keys {
-		h, err := decodeHead(docs[i])
+	met := map[docstore.Rev]bool{}
+	for _, key := range distinct(keys) {
+		of, _, err := c.chain(ctx, shard, heads[key].note, "", known)
 		if err != nil {
 			return nil, err
 		}
-		s.heads[key] = h
-		met, _, err := c.chain(ctx, shard, h.note, oldest[key], known)
-		if err != nil {
-			return nil, err
-		}
-		for rev := range met {
-			seen[rev] = true
-		}
+		maps.Copy(met, of)
 	}
 	var open []note
 	for _, n := range notes {
-		if seen[n.rev] {
+		if met[n.id] {
 			s.committed = append(s.committed, n)
 		} else if n.closed || time.Now().After(n.deadline.Add(c.opt.Skew)) {
 			open = append(open, n)
 		}
 	}
-	if err := c.closed(ctx, s); err != nil {
-		return nil, err
-	}
+	s.close(known)
 	dead := make([]bool, len(open))
 	var group errgroup.Group
 	group.SetLimit(fencers)
@@ -203,43 +212,54 @@ func (c *Catalog) sort(ctx context.Context, shard int, notes []note) (*sorted, e
 	return s, nil
 }
 
-// closed leaves those committed notes for later whose predecessor is stored but not in this batch. So a note that is
-// gone proves that everything committed before it on this key is settled: the chain may end there.
-func (c *Catalog) closed(ctx context.Context, s *sorted) error {
-	in := map[docstore.Rev]bool{}
-	for _, n := range s.committed {
-		in[n.rev] = true
-	}
-	var ask []string
-	for _, n := range s.committed {
-		if n.baseNote != "" && !in[n.baseNote] {
-			ask = append(ask, noteKey(n.shard, n.baseNote))
+// learn reads notes into known; those that are gone as zero notes.
+func (c *Catalog) learn(ctx context.Context, shard int, ask []docstore.Rev, known map[docstore.Rev]note) error {
+	var ids []docstore.Rev
+	var keys []string
+	for _, id := range ask {
+		if _, ok := known[id]; !ok && id != "" {
+			known[id] = note{}
+			ids, keys = append(ids, id), append(keys, noteKey(shard, id))
 		}
 	}
-	if len(ask) == 0 {
+	if len(keys) == 0 {
 		return nil
 	}
-	docs, err := c.getMany(ctx, collJournal, ask)
+	docs, err := c.getMany(ctx, collJournal, keys)
 	if err != nil {
 		return err
 	}
-	there := map[docstore.Rev]bool{}
 	for i, d := range docs {
-		if _, rev, ok := cutNoteKey(ask[i]); ok && d.Rev != "" {
-			there[rev] = true
-		}
-	}
-	keep := s.committed[:0]
-	for _, n := range s.committed {
-		if there[n.baseNote] {
-			there[n.rev] = true // and so those that build on it
-			s.left = true
+		if d.Rev == "" {
 			continue
 		}
-		keep = append(keep, n)
+		if known[ids[i]], err = decodeNote(d); err != nil {
+			return err
+		}
 	}
-	s.committed = keep
 	return nil
+}
+
+// close leaves those committed notes for later whose predecessor is stored but not settled in this batch. So a note that is
+// gone proves that everything committed before it on this key is settled: the chain may end there.
+func (s *sorted) close(known map[docstore.Rev]note) {
+	settled := map[docstore.Rev]bool{"": true} // in this batch or before
+	for id, n := range known {
+		settled[id] = n.id == ""
+	}
+	for _, n := range s.committed {
+		settled[n.id] = true
+	}
+	for again := true; again; {
+		again = false
+		s.committed = slices.DeleteFunc(s.committed, func(n note) bool {
+			if settled[n.baseNote] {
+				return false
+			}
+			settled[n.id], again, s.left = false, true, true
+			return true
+		})
+	}
 }
 
 // owe writes down what the notes leave to be done: blobs to collect, claims to release.
