@@ -3,7 +3,6 @@ package catalog
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,21 +38,21 @@ type Grant struct {
 // writeID names a write to its writer: its note, and what is needed to look after its blob when the note is gone.
 func (n note) writeID() string {
 	l := n.new.location
-	return docstore.Join(n.docKey(), n.bucketID, n.key, l.BackendID, l.NativeKey, l.BlobID)
+	return docstore.Join(n.docKey(), n.bucketID, n.bucket, n.key, l.BackendID, l.NativeKey, l.BlobID)
 }
 
 // parseWriteID gives back as much of a note as writeID said of it.
 func parseWriteID(writeID string) (note, error) {
 	p := docstore.Split(writeID)
-	if len(p) != 6 {
+	if len(p) != 7 {
 		return note{}, errs.Newf(errs.InvalidArgument, "%q names no write", writeID)
 	}
 	shard, id, ok := cutNoteKey(p[0])
 	if !ok || len(p[1]) != bucketIDLen {
 		return note{}, errs.Newf(errs.InvalidArgument, "%q names no write", writeID)
 	}
-	return note{shard: shard, id: id, bucketID: p[1], key: p[2], multi: true,
-		new: side{location: Location{BackendID: p[3], NativeKey: p[4], BlobID: p[5]}, live: true}}, nil
+	return note{shard: shard, id: id, bucketID: p[1], bucket: p[2], key: p[3], multi: true,
+		new: side{location: Location{BackendID: p[4], NativeKey: p[5], BlobID: p[6]}, live: true}}, nil
 }
 
 // waves splits changes so that none holds a key twice: batches may not touch a document twice.
@@ -104,7 +103,7 @@ func (c *Catalog) load(ctx context.Context, writeIDs []string) []*change {
 		if err == nil && seen[n.docKey()] {
 			err = errs.Newf(errs.InvalidArgument, "a write is named twice")
 		}
-		all[i] = &change{bucket: Bucket{ID: n.bucketID}, key: n.key, note: n, err: err}
+		all[i] = &change{bucket: Bucket{ID: n.bucketID, Name: n.bucket}, key: n.key, note: n, err: err}
 		if err == nil {
 			seen[n.docKey()] = true
 			keys, who = append(keys, n.docKey()), append(who, all[i])
@@ -192,6 +191,7 @@ func (c *Catalog) again(ctx context.Context, all []*change) {
 			ch.err, ch.done = nil, &heads[i]
 		}
 	}
+	c.checkBuckets(ctx, lost)
 }
 
 // CommitMany carries writes to their end.
@@ -332,69 +332,3 @@ func (c *Catalog) DeleteMany(ctx context.Context, b Bucket, items []DeleteItem) 
 	return outcomes
 }
 
-// BackendInUse says whether the catalog still refers to a backend, and how, in public words.
-func (c *Catalog) BackendInUse(ctx context.Context, backendID string) (inUse bool, why string, err error) {
-	found := func(text string) (bool, string, error) { return true, text, nil }
-	looks := []struct {
-		collection string
-		look       func(d docstore.Doc) (string, error)
-	}{
-		{collBuckets, func(d docstore.Doc) (string, error) {
-			b, err := decodeBucket(d)
-			if err == nil && b.BackendID == backendID {
-				return fmt.Sprintf("it is the placement of bucket %s", b.Name), nil
-			}
-			return "", err
-		}},
-		{collUsage, func(d docstore.Doc) (string, error) {
-			l, err := decodeLedger(d)
-			if err == nil && len(d.Key) > 3 && l.sums[backendID].Objects > 0 {
-				return "a bucket has objects on it", nil
-			}
-			return "", err
-		}},
-		{collUploads, func(d docstore.Doc) (string, error) {
-			u, err := decodeUpload(d)
-			if err == nil && u.Location.BackendID == backendID && u.state != upDone {
-				return fmt.Sprintf("bucket %s has uploads on it", u.Bucket.Name), nil
-			}
-			return "", err
-		}},
-		{collJournal, func(d docstore.Doc) (string, error) {
-			n, err := decodeNote(d)
-			if err == nil && (n.new.location.BackendID == backendID || n.old.location.BackendID == backendID) {
-				return fmt.Sprintf("changes of bucket %s on it are not settled yet", n.bucket), nil
-			}
-			return "", err
-		}},
-		{collGarbage, func(d docstore.Doc) (string, error) {
-			g, err := decodeGarbage(d)
-			if err == nil && g.location.BackendID == backendID {
-				return "deleted objects on it are not collected yet", nil
-			}
-			return "", err
-		}},
-	}
-	for _, l := range looks {
-		for from := ""; ; {
-			docs, err := c.docs.List(ctx, l.collection, docstore.Range{From: from, Limit: 1000})
-			if err != nil {
-				return false, "", fmt.Errorf("look through %s: %w", l.collection, err)
-			}
-			for _, d := range docs {
-				why, err := l.look(d)
-				if err != nil {
-					return false, "", err
-				}
-				if why != "" {
-					return found(why)
-				}
-			}
-			if len(docs) < 1000 {
-				break
-			}
-			from = docstore.After(docs[len(docs)-1].Key)
-		}
-	}
-	return false, "", nil
-}

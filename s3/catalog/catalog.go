@@ -1,11 +1,3 @@
-// Package catalog keeps what is true about buckets and objects: heads, uploads, part tables, the journal and its reader.
-//
-// It belongs to the s3 service and only s3/ imports it: the S3 handlers call it directly, other services through
-// proto/catalogpb (s3/catalogrpc serves it). It never touches object bytes except to delete collected blobs.
-//
-// The protocol of every change (design, section 4): Begin draws a revision and a blob id and writes a journal note under that
-// revision; the caller uploads to Write.Location; Commit makes the head point there by compare-and-set. The reader later settles each
-// note: a note whose revision is in its head's chain was committed, another one is fenced (see note.go) and its blob collected.
 package catalog
 
 import (

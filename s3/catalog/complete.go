@@ -50,10 +50,11 @@ func (c *Catalog) CompleteUpload(ctx context.Context, b Bucket, key, uploadID st
 	}
 }
 
-// dropStray removes the table of a list that lost, when the upload is gone: as long as it is there, the table goes with its blob.
+// dropStray removes a table that was written for an upload which is over. Before that another completion may be about to name it, and
+// it goes with the blob.
 func (c *Catalog) dropStray(ctx context.Context, lost uploadDoc) error {
 	u, err := c.upload(ctx, lost.Bucket.ID, lost.Key, lost.ID)
-	if err != nil || u.rev != "" && u.state != upAborting {
+	if err != nil || u.state == upOpen || u.state == upCompleting {
 		return err
 	}
 	h, err := c.head(ctx, lost.Bucket.ID, lost.Key)

@@ -18,7 +18,6 @@ import (
 
 const (
 	collGarbage = "garbage"
-	garbagePage = 500
 	deleters    = 8 // native deletes at once, of one shard on one backend
 	backendsMax = 8 // backends at once, of one shard
 	deleteLimit = 30 * time.Second
@@ -134,7 +133,7 @@ func (c *Catalog) collect(ctx context.Context, shard int) (next time.Time, err e
 	from, to := shardPrefix(shard), docstore.PrefixEnd(shardPrefix(shard))
 	now := time.Now()
 	for {
-		docs, err := c.docs.List(ctx, collGarbage, docstore.Range{From: from, To: to, Limit: garbagePage})
+		docs, err := c.docs.List(ctx, collGarbage, docstore.Range{From: from, To: to, Limit: c.opt.page})
 		if err != nil {
 			return time.Time{}, fmt.Errorf("list garbage: %w", err)
 		}
@@ -160,7 +159,7 @@ func (c *Catalog) collect(ctx context.Context, shard int) (next time.Time, err e
 			group.Go(func() error { c.collectFrom(ctx, backend, due[backend]); return nil })
 		}
 		_ = group.Wait()
-		if !next.IsZero() || len(docs) < garbagePage || ctx.Err() != nil {
+		if !next.IsZero() || len(docs) < c.opt.page || ctx.Err() != nil {
 			return next, ctx.Err()
 		}
 		from = docstore.After(docs[len(docs)-1].Key)
@@ -223,9 +222,6 @@ func (c *Catalog) collectOne(ctx context.Context, store adapters.Store, g garbag
 		return err
 	}
 	used := h.at(g.location)
-	if c.opt.fault.skipReference {
-		used = false
-	}
 	switch {
 	case used:
 	case g.location.BlobID == "":

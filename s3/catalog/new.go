@@ -21,6 +21,7 @@ type Options struct {
 	Log           *slog.Logger  // nil: silent
 
 	minPart int64 // smallest part of a multipart upload but the last; tests make it small
+	page    int   // notes and garbage read at once; tests make it small
 	fault   fault // planted bugs, for the model checker
 }
 
@@ -57,6 +58,9 @@ func New(docs docstore.Store, stores StoreOpener, tag blob.Tag, o Options) (*Cat
 	if o.minPart == 0 {
 		o.minPart = 5 << 20
 	}
+	if o.page == 0 {
+		o.page = notePage
+	}
 	if o.Owner == "" {
 		o.Owner = string(docstore.NewRev(time.Now(), ""))
 	}
@@ -69,15 +73,16 @@ func New(docs docstore.Store, stores StoreOpener, tag blob.Tag, o Options) (*Cat
 
 // fault plants a bug, so that the model checker can show that it would notice. All false in the product.
 type fault struct {
-	skipNote      bool // commit without waiting for the note
-	skipRecheck   bool // put into absence without reading the note again
-	skipFence     bool // settle an uncommitted note without changing the head
-	skipBucket    bool // do not read the bucket again after an insert
-	skipGrace     bool // collect garbage at once
-	skipReference bool // collect garbage without looking whether a head refers to it
-	doubleUsage   bool // do not remember which notes were applied
-	skipAnchor    bool // collect an upload's blob when one of its attempts was not committed
-	skipFinish    bool // overwrite without finishing the upload that made the head
-	ignoreClosed  bool // start again from another head although the note was closed
-	noDeadline    bool // do not look at the clock before a commit: no bug, as safety does not rest on it
+	skipNote     bool // commit without waiting for the note
+	skipRecheck  bool // put into absence without reading the note again
+	skipFence    bool // settle an uncommitted note without changing the head
+	skipBucket   bool // do not read the bucket again after an insert
+	skipGrace    bool // collect garbage at once
+	skipClose    bool // settle a note before the one that it builds on
+	skipResolve  bool // take a commit of unknown outcome for failed
+	doubleUsage  bool // do not remember which notes were applied
+	skipAnchor   bool // collect an upload's blob when one of its attempts was not committed
+	skipFinish   bool // overwrite without finishing the upload that made the head
+	ignoreClosed bool // start again from another head although the note was closed
+	noDeadline   bool // do not look at the clock before a commit: no bug, as safety does not rest on it
 }

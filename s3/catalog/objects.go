@@ -186,17 +186,16 @@ func (c *Catalog) put(ch *change, o Object, parts []ObjectPart, cond Condition) 
 func (c *Catalog) Abandon(ctx context.Context, w *Write) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opt.TTL)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	<-w.ready
 	if w.ch.done == nil {
 		c.abandon(ctx, w.ch)
 	}
 }
 
-// abandon closes the note of a change that will not be committed, so that the reader need not wait for its deadline. Where the note is gone or
-// never was, its blob would be forgotten: then it is put on the garbage list here, unless the head refers to it. Without a note it cannot
-// become a head any more.
+// abandon closes the note of a change that will not be committed, so that the reader need not wait for its deadline. Where the note never was, or the
+// reader has closed or settled it, the blob may have come too late to be collected on its account: then it is put on the garbage list
+// here, unless the head refers to it. Without an open note it cannot become a head any more.
 func (c *Catalog) abandon(ctx context.Context, ch *change) {
 	id := ch.note.docKey()
 	for range 3 {
@@ -209,8 +208,14 @@ func (c *Catalog) abandon(ctx context.Context, ch *change) {
 			return
 		}
 		n, err := decodeNote(d)
-		if err != nil || n.closed {
+		if err != nil {
 			break
+		}
+		if n.closed {
+			if dead, err := c.fence(ctx, n); err == nil && dead {
+				c.orphan(ctx, n)
+			}
+			return
 		}
 		n.closed = true
 		body, err := n.encode()

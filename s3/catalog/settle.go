@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	notePage = 400 // notes settled at once: their revisions fit into a ledger
+	notePage = 400 // notes settled at once, by default: their revisions fit into a ledger
 	fencers  = 8   // notes fenced at once
 )
 
@@ -25,7 +25,7 @@ func (c *Catalog) sweep(ctx context.Context, shard int) error {
 	to := from + fmt.Sprintf("%016x", cutoff.UnixNano())
 	all := true
 	for {
-		docs, err := c.docs.List(ctx, collJournal, docstore.Range{From: from, To: to, Limit: notePage})
+		docs, err := c.docs.List(ctx, collJournal, docstore.Range{From: from, To: to, Limit: c.opt.page})
 		if err != nil {
 			return fmt.Errorf("list journal: %w", err)
 		}
@@ -38,7 +38,7 @@ func (c *Catalog) sweep(ctx context.Context, shard int) error {
 			return err
 		}
 		all = all && whole
-		if len(docs) < notePage {
+		if len(docs) < c.opt.page {
 			break
 		}
 		from = after
@@ -83,12 +83,12 @@ func (c *Catalog) settlePage(ctx context.Context, shard int, docs []docstore.Doc
 			return false, err
 		}
 	}
-	docs, err = c.docs.List(ctx, collJournal, docstore.Range{From: from, To: to, Limit: notePage})
+	docs, err = c.docs.List(ctx, collJournal, docstore.Range{From: from, To: to, Limit: c.opt.page})
 	if err != nil {
 		return false, fmt.Errorf("list journal: %w", err)
 	}
 	notes := map[string][]note{}
-	whole = len(docs) < notePage || docstore.After(docs[len(docs)-1].Key) == to
+	whole = len(docs) < c.opt.page || docstore.After(docs[len(docs)-1].Key) == to
 	for _, d := range docs {
 		n, err := decodeNote(d)
 		if err != nil {
@@ -191,7 +191,7 @@ func (c *Catalog) sort(ctx context.Context, shard int, notes []note, heads map[s
 			open = append(open, n)
 		}
 	}
-	s.close(known)
+	s.close(known, c.opt.fault.skipClose)
 	dead := make([]bool, len(open))
 	var group errgroup.Group
 	group.SetLimit(fencers)
@@ -242,7 +242,7 @@ func (c *Catalog) learn(ctx context.Context, shard int, ask []docstore.Rev, know
 
 // close leaves those committed notes for later whose predecessor is stored but not settled in this batch. So a note that is
 // gone proves that everything committed before it on this key is settled: the chain may end there.
-func (s *sorted) close(known map[docstore.Rev]note) {
+func (s *sorted) close(known map[docstore.Rev]note, skip bool) {
 	settled := map[docstore.Rev]bool{"": true} // in this batch or before
 	for id, n := range known {
 		settled[id] = n.id == ""
@@ -253,7 +253,7 @@ func (s *sorted) close(known map[docstore.Rev]note) {
 	for again := true; again; {
 		again = false
 		s.committed = slices.DeleteFunc(s.committed, func(n note) bool {
-			if settled[n.baseNote] {
+			if settled[n.baseNote] || skip {
 				return false
 			}
 			settled[n.id], again, s.left = false, true, true

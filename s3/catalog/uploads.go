@@ -203,10 +203,25 @@ func (c *Catalog) PutPart(ctx context.Context, u Upload, p UploadPart) error {
 		}
 	}
 	_, err = c.openUpload(ctx, u.Bucket, u.Key, u.ID)
+	for range 3 {
+		if err == nil || errs.Is(err, errs.NotFound) {
+			break
+		}
+		_, err = c.openUpload(context.WithoutCancel(ctx), u.Bucket, u.Key, u.ID)
+	}
 	if errs.Is(err, errs.NotFound) {
-		_ = c.docs.Delete(context.WithoutCancel(ctx), collParts, key, rev)
+		c.takeAway(ctx, collParts, key, rev)
 	}
 	return err
+}
+
+// takeAway removes a document that was written too late, though ctx may have ended.
+func (c *Catalog) takeAway(ctx context.Context, collection, key string, rev docstore.Rev) {
+	for range 3 {
+		if err := c.write(context.WithoutCancel(ctx), deleteOp(collection, key, rev)); !unknown(err) {
+			return
+		}
+	}
 }
 
 // UploadParts implements API.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/minio/crc64nvme"
@@ -152,4 +153,32 @@ func wantReason(t *testing.T, err error, code errs.Code, reason string) {
 	if errs.CodeOf(err) != code || errs.ReasonOf(err) != reason {
 		t.Errorf("got %v (%s %s), want %s %s", err, errs.CodeOf(err), errs.ReasonOf(err), code, reason)
 	}
+}
+
+// The garbage list is never believed blindly: what a head refers to, and what is not of our making, stays.
+func TestCollectAsksTheHead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		b := w.bucket("b")
+		o := w.mustPut(b, "k", "x")
+		w.quiesce()
+		w.a.objects["foreign"] = memObject{}
+		shard := shardOf(b.ID, "k")
+		foreign := Location{BackendID: "a", NativeKey: "foreign", BlobID: o.Location.BlobID}
+		for _, l := range []Location{o.Location, foreign} {
+			if err := w.insertGarbage(t.Context(), []garbage{{shard: shard, bucketID: b.ID, key: "k", location: l, due: time.Now()}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.collect(t.Context(), shard); err != nil {
+				t.Fatal(err)
+			}
+			if n := w.count(collGarbage); n != 0 {
+				t.Errorf("%d entries are left", n)
+			}
+			if _, ok := w.a.objects[l.NativeKey]; !ok {
+				t.Errorf("%s was deleted", l.NativeKey)
+			}
+		}
+	})
 }

@@ -1,0 +1,296 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/opensds/gelato/internal/docstore"
+)
+
+// opState is what the outside knows of an operation.
+type opState int
+
+const (
+	opPending opState = iota + 1
+	opOK
+	opFailed  // refused for good: it has not happened and will not
+	opUnknown // no answer, or one that says nothing
+)
+
+// operation is one thing that a client asked for, with what the model saw of it.
+type operation struct {
+	id       string
+	kind     string // put, upload, delete, relocate, adopt
+	bucketID string
+	key      string
+	content  string
+	start    int
+	state    opState
+	applied  int
+	undone   bool // in a bucket that is gone: it must not be acknowledged
+}
+
+// event says which operation's content a key shows from a step on; "" is none.
+type event struct {
+	step int
+	op   string
+}
+
+// native is what the model knows of the bytes at one place.
+type native struct {
+	by      *actor // who put them there
+	at      time.Time
+	head    string    // the key of the head that refers to them
+	dropped time.Time // when a head last ceased to
+}
+
+// run is one interleaving: the state, and the model beside it.
+type run struct {
+	sched
+	seed    uint64
+	world   sync.Mutex // held over an effect and what the model makes of it: in the final phase gates stand open
+	docs    *memDocs
+	stores  map[string]*memStore
+	grace   time.Duration
+	ops     map[string]*operation
+	owner   map[docstore.Rev]*operation // of notes
+	shows   map[string][]event          // by head key
+	natives map[string]*native          // by backend and native key
+	alive   map[string]bool             // bucket ids
+	buckets []string                    // every bucket id so far
+	late    map[string]*actor           // documents that were inserted by actors whose time was long over
+	broken  []string                    // violations
+}
+
+// violate records what must never happen.
+func (r *run) violate(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if r.verbose {
+		buf := make([]byte, 8<<10)
+		text += "\n" + string(buf[:runtime.Stack(buf, false)])
+	}
+	r.log("VIOLATION: %s", text)
+	r.broken = append(r.broken, text)
+}
+
+func place(backend, key string) string { return backend + ":" + key }
+
+func (r *run) native(backend, key string) *native {
+	p := place(backend, key)
+	if r.natives[p] == nil {
+		r.natives[p] = &native{}
+	}
+	return r.natives[p]
+}
+
+func (r *run) putNative(ctx context.Context, backend, key string) {
+	n := r.native(backend, key)
+	n.by, n.at = actorOf(ctx), time.Now()
+}
+
+func (r *run) deleteNative(backend, key string) {
+	n := r.native(backend, key)
+	if _, there := r.stores[backend].objects[key]; !there {
+		return
+	}
+	if n.head != "" {
+		r.violate("%s %s was deleted while %s refers to it", backend, key, n.head)
+	}
+	if !n.dropped.IsZero() && time.Since(n.dropped) < r.grace {
+		r.violate("%s %s was deleted %v after it was replaced", backend, key, time.Since(n.dropped))
+	}
+	for _, d := range r.docs.coll(collUploads).docs {
+		if u, err := decodeUpload(d); err == nil && u.Location.BackendID == backend && u.Location.NativeKey == key && u.state != upAborting && u.state != upDone {
+			r.violate("%s %s was deleted while upload %s needs it", backend, key, u.ID)
+		}
+	}
+}
+
+// observe sees every write of the code under test that took effect.
+func (r *run) observe(ctx context.Context, op docstore.Op, before docstore.Doc) {
+	if a := actorOf(ctx); op.Kind == docstore.OpInsert && a != nil && time.Since(a.started) > modelTTL {
+		r.late[op.Collection+op.Doc.Key] = a
+	}
+	switch op.Collection {
+	case collJournal:
+		if _, rev, ok := cutNoteKey(op.Doc.Key); ok && op.Kind == docstore.OpInsert {
+			r.owner[rev] = r.current(ctx, op.Doc)
+		}
+	case collBuckets:
+		r.observeBucket(op, before)
+	case collObjects:
+		r.observeHead(ctx, op, before)
+	}
+}
+
+// leftBehind reports whether a document may be left over: its actor inserted it when the time was long over, and
+// crashed or met a failure when it was to take it back.
+func (r *run) leftBehind(collection, key string) bool {
+	a := r.late[collection+key]
+	return a != nil && (a.dead || a.hurt)
+}
+
+func (r *run) observeBucket(op docstore.Op, before docstore.Doc) {
+	switch op.Kind {
+	case docstore.OpInsert:
+		b, err := decodeBucket(op.Doc)
+		if err != nil {
+			r.violate("%v", err)
+		}
+		r.alive[b.ID] = true
+		r.buckets = append(r.buckets, b.ID)
+	case docstore.OpDelete:
+		b, _ := decodeBucket(before)
+		r.alive[b.ID] = false
+		for key, events := range r.shows {
+			id, _ := cutHeadKey(key)
+			if last := events[len(events)-1].op; id == b.ID && last != "" {
+				r.orphaned(r.ops[last])
+			}
+		}
+	}
+}
+
+// orphaned marks an operation whose object is in a bucket that is gone.
+func (r *run) orphaned(o *operation) {
+	o.undone = true
+	if o.state == opOK {
+		r.violate("%s was acknowledged, and its bucket is gone", o.id)
+	}
+}
+
+func decode(d docstore.Doc) head {
+	h, err := decodeHead(d)
+	if err != nil {
+		panic(err)
+	}
+	return h
+}
+
+func (h head) op() string {
+	if !h.live {
+		return ""
+	}
+	return h.object.Metadata["op"]
+}
+
+func (r *run) observeHead(ctx context.Context, op docstore.Op, before docstore.Doc) {
+	var old, now head
+	if before.Rev != "" {
+		old = decode(before)
+	}
+	key := op.Doc.Key
+	if op.Kind != docstore.OpDelete {
+		now = decode(op.Doc)
+	} else if old.live {
+		r.violate("the live head %s was deleted", key)
+	}
+	if op.Kind == docstore.OpInsert && (now.live || now.note != "") {
+		r.violate("%s was inserted as a head", key)
+	}
+	was, is := old.object.Location, now.object.Location
+	if old.live && (!now.live || was != is) {
+		n := r.native(was.BackendID, was.NativeKey)
+		n.head, n.dropped = "", time.Now()
+	}
+	if now.live {
+		r.checkBlob(key, now)
+	}
+	if now.note == old.note || now.note == "" {
+		if now.op() != old.op() && !(op.Kind == docstore.OpDelete) {
+			r.violate("%s changed from %q to %q without a note", key, old.op(), now.op())
+		}
+		return
+	}
+	r.attribute(key, old, now)
+	if now.op() != old.op() {
+		r.shows[key] = append(r.shows[key], event{r.step, now.op()})
+	}
+}
+
+// checkBlob checks that a live head refers to the bytes that its operation brought, and is the only one to do so.
+func (r *run) checkBlob(key string, h head) {
+	l := h.object.Location
+	n := r.native(l.BackendID, l.NativeKey)
+	if n.head != "" && n.head != key {
+		r.violate("%s and %s share a blob", n.head, key)
+	}
+	n.head = key
+	o, known := r.ops[h.op()]
+	body, there := r.stores[l.BackendID].objects[l.NativeKey]
+	switch {
+	case !known:
+		r.violate("%s shows %q, which nobody put", key, h.op())
+	case !there:
+		r.violate("%s refers to a blob that is not there", key)
+	case string(body.body) != o.content || h.object.Size != int64(len(o.content)):
+		r.violate("%s has the bytes %q of %s, want %q", key, body.body, h.op(), o.content)
+	}
+}
+
+// attribute finds the operation that changed a head, which must be one that may still happen, and happens once.
+func (r *run) attribute(key string, old, now head) {
+	bucketID, _ := cutHeadKey(key)
+	var o *operation
+	want := "relocate"
+	switch {
+	case now.live && now.op() != old.op():
+		o = r.ops[now.op()]
+		want = ""
+	case now.live:
+		o = r.owner[now.note]
+	default:
+		o = r.owner[now.note]
+		want = "delete"
+		if (o == nil || o.kind != want) && !r.alive[bucketID] {
+			return // taken back
+		}
+	}
+	if o == nil || want != "" && o.kind != want {
+		r.violate("%s changed from %q to %q, and nobody asked for it", key, old.op(), now.op())
+		return
+	}
+	o.applied++
+	if o.applied > 1 {
+		r.violate("%s happened twice", o.id)
+	}
+	if o.state == opFailed || o.state == opOK {
+		r.violate("%s happened after it was answered", o.id)
+	}
+	if now.live && !r.alive[bucketID] {
+		r.orphaned(o)
+	}
+}
+
+// current is what the author of a note is doing at its key.
+func (r *run) current(ctx context.Context, d docstore.Doc) *operation {
+	n, err := decodeNote(d)
+	if err != nil {
+		panic(err)
+	}
+	var o *operation
+	if a := actorOf(ctx); a != nil {
+		for _, x := range a.ops {
+			if x.bucketID == n.bucketID && x.key == n.key {
+				o = x // the last one
+			}
+		}
+	}
+	return o
+}
+
+// everShown reports whether a key showed something since a step that good accepts.
+func (r *run) everShown(bucketID, key string, since int, good func(op string) bool) bool {
+	at := ""
+	for _, e := range r.shows[headKey(bucketID, key)] {
+		if e.step >= since && good(at) {
+			return true
+		}
+		at = e.op
+	}
+	return good(at)
+}
+
