@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -36,9 +37,9 @@ func (buckets) GetBucket(_ context.Context, r *catalogpb.GetBucketRequest) (*cat
 }
 
 func (backends) Get(_ context.Context, r *backendpb.GetRequest) (*backendpb.Backend, error) {
-	for id, name := range map[string]string{"1": "a", "2": "b"} {
+	for id, name := range map[string]string{"1": "a", "2": "b", "3": "archive"} {
 		if r.GetIdOrName() == id || r.GetIdOrName() == name {
-			return &backendpb.Backend{Id: id, Name: name}, nil
+			return &backendpb.Backend{Id: id, Name: name, Options: map[string]string{"readOnly": strconv.FormatBool(name == "archive")}}, nil
 		}
 	}
 	return nil, errs.Newf(errs.NotFound, "there is no such backend")

@@ -233,6 +233,9 @@ func (s *Service) checkPlaces(ctx context.Context, p *plan) error {
 			if err != nil {
 				return err
 			}
+			if b.GetOptions()["readOnly"] == "true" && (field == "destination" || p.Mode == "move") {
+				return bad(field+".backend", "backend %q is only read", b.GetName())
+			}
 			e.Backend = b.GetName()
 		}
 		if e.Bucket == "" {

@@ -31,6 +31,8 @@ func TestBadPlansAreRefusedByField(t *testing.T) {
 		{"destination", copyPlan("p"), func(p *dataflowpb.Plan) { p.Destination = &dataflowpb.Endpoint{Prefix: "x"} }},
 		{"source.bucket", copyPlan("p"), func(p *dataflowpb.Plan) { p.Source.Bucket = "nowhere" }},
 		{"destination.backend", copyPlan("p"), func(p *dataflowpb.Plan) { p.Destination.Backend = "nowhere" }},
+		{"destination.backend", copyPlan("p"), func(p *dataflowpb.Plan) { p.Destination.Backend = "archive" }},
+		{"source.backend", copyPlan("p"), func(p *dataflowpb.Plan) { p.Mode, p.Source = "move", &dataflowpb.Endpoint{Backend: "archive"} }},
 		{"source.prefix", copyPlan("p"), func(p *dataflowpb.Plan) { p.Source.Prefix = "a\x00b" }},
 		{"destination.prefix", copyPlan("p"), func(p *dataflowpb.Plan) { p.Destination.Prefix = "photos/x" }},
 		{"destination.prefix", copyPlan("p"), func(p *dataflowpb.Plan) { p.Destination.Prefix = ".gelato-backend" }},
@@ -80,6 +82,9 @@ func TestBadPlansAreRefusedByField(t *testing.T) {
 	good := copyPlan("near limits")
 	good.Destination.Prefix = "photosx/"
 	good.Filter = &dataflowpb.Filter{OlderThan: "7d", NewerThan: "2020-01-01T00:00:00Z", MinSize: proto.Int64(0), MaxSize: proto.Int64(0), Include: []string{"*.jpg"}}
+	fromArchive := copyPlan("only read")
+	fromArchive.Source = &dataflowpb.Endpoint{Backend: "archive"}
+	must[*dataflowpb.Plan](t)(c.CreatePlan(t.Context(), fromArchive))
 	p := must[*dataflowpb.Plan](t)(c.CreatePlan(t.Context(), good))
 	if p.Options.Overwrite != "ifDifferent" || p.Options.Verify != "checksum" {
 		t.Errorf("defaults are %v", p.Options)

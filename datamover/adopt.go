@@ -56,6 +56,14 @@ func (a *attempt) describe(ctx context.Context, run []int) ([]*catalogpb.AdoptRe
 
 func (a *attempt) describeOne(ctx context.Context, store adapters.Store, i int) *catalogpb.AdoptRequest_Native {
 	e := a.task.GetEntries()[i]
+	key := e.GetDestKey()
+	if key == "" {
+		key = e.GetKey()
+	}
+	if err := adapters.CheckKey(key, maxKey); err != nil {
+		a.fail(i, err)
+		return nil
+	}
 	var info adapters.Info
 	err := a.persist(ctx, func() (err error) {
 		info, err = store.Head(ctx, e.GetKey())
@@ -71,11 +79,8 @@ func (a *attempt) describeOne(ctx context.Context, store adapters.Store, i int) 
 		}
 		return nil
 	}
-	native := &catalogpb.AdoptRequest_Native{NativeKey: e.GetKey(), Key: e.GetDestKey(), Size: info.Size, NativeEtag: info.ETag,
+	native := &catalogpb.AdoptRequest_Native{NativeKey: e.GetKey(), Key: key, Size: info.Size, NativeEtag: info.ETag,
 		ModTime: timestamppb.New(info.ModTime), StorageClass: info.StorageClass, Metadata: info.Metadata, Crc64: info.CRC64, Md5: info.MD5}
-	if native.Key == "" {
-		native.Key = e.GetKey()
-	}
 	delete(native.Metadata, blob.Metadata)
 	h := info.Headers
 	native.Headers = &catalogpb.Headers{ContentType: h.ContentType, ContentEncoding: h.ContentEncoding, ContentLanguage: h.ContentLanguage,

@@ -31,6 +31,9 @@ func (a *attempt) transfer(ctx context.Context) error {
 	return a.each(ctx, prepare, func(ctx context.Context, i int) { a.transferOne(ctx, i, heads[i]) })
 }
 
+// maxKey is S3's limit for keys of a bucket, which mapping prefixes may pass; stores check theirs.
+const maxKey = 1024
+
 // origin is the source of one entry as it is now.
 type origin struct {
 	head    *catalogpb.Object // of a bucket's object
@@ -56,6 +59,10 @@ func (a *attempt) transferOne(ctx context.Context, i int, head *catalogpb.Object
 	j := &journey{i: i, entry: e, key: e.GetDestKey(), destTag: e.GetDestTag(), rule: overwrite.Rule(a.plan.GetOptions().GetOverwrite())}
 	if j.key == "" {
 		j.key = e.GetKey()
+	}
+	if err := adapters.CheckKey(j.key, maxKey); err != nil {
+		a.fail(i, err)
+		return
 	}
 	j.look = a.moves() && j.destTag != "" // an interrupted move may have left its copy there
 	err := a.start(ctx, j, head)

@@ -152,7 +152,7 @@ func TestDuplicateMessagesAndManyMovers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, options{movers: 3})
 	src, b := r.place("bucket", "a", ""), r.backend("b")
-	want := r.fill(src.put, 1300)
+	want := r.fill(src.put, 1100)
 	j := r.launch(relocate("bucket-a", "b"))
 	stop := r.start(func(ctx context.Context) error {
 		for ctx.Err() == nil {
