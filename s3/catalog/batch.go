@@ -331,4 +331,3 @@ func (c *Catalog) DeleteMany(ctx context.Context, b Bucket, items []DeleteItem) 
 	}
 	return outcomes
 }
-

@@ -293,4 +293,3 @@ func (r *run) everShown(bucketID, key string, since int, good func(op string) bo
 	}
 	return good(at)
 }
-

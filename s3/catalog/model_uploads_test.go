@@ -76,4 +76,3 @@ func (cl *client) abort(ctx context.Context, sh *shared) {
 		}
 	}
 }
-
