@@ -91,26 +91,28 @@ func (h head) encode() ([]byte, error) {
 }
 
 func decodeHead(d docstore.Doc) (head, error) {
-	h := head{rev: d.Rev}
-	bad := func() (head, error) { return head{}, malformed(collObjects, d.Key) }
+	var h head
+	err := h.decode(d)
+	return h, err
+}
+
+// decode is decodeHead into a head that is used again.
+func (h *head) decode(d docstore.Doc) error {
+	*h = head{rev: d.Rev}
 	if d.Rev == "" {
-		return h, nil
+		return nil
 	}
 	r := newReader(d.Body)
 	for e, ok := r.next(); ok; e, ok = r.next() {
 		switch e.key {
 		case summaryField:
-			if !h.summary(e.val) {
-				return bad()
-			}
+			r.bad = !h.summary(e.val) || r.bad
 		case "d":
-			if !h.object.detail(e.val) {
-				return bad()
-			}
+			r.bad = !h.object.detail(e.val) || r.bad
 		}
 	}
 	if r.bad {
-		return bad()
+		return malformed(collObjects, d.Key)
 	}
 	if h.live {
 		_, h.object.Key = cutHeadKey(d.Key)
@@ -122,7 +124,7 @@ func decodeHead(d docstore.Doc) (head, error) {
 			h.object.Version = h.object.Rev
 		}
 	}
-	return h, nil
+	return nil
 }
 
 func (h *head) summary(doc string) bool {

@@ -26,6 +26,7 @@ func (c *Catalog) List(ctx context.Context, l Listing) (Page, error) {
 		}
 	}
 	rolled := "" // the last common prefix
+	var h head
 	for from < to {
 		run := docstore.Range{From: from, To: to, Limit: l.Limit + 1, Fields: summaryFields}
 		docs, err := c.docs.List(ctx, collObjects, run)
@@ -33,8 +34,7 @@ func (c *Catalog) List(ctx context.Context, l Listing) (Page, error) {
 			return Page{}, fmt.Errorf("list objects: %w", err)
 		}
 		for _, d := range docs {
-			h, err := decodeHead(d)
-			if err != nil {
+			if err := h.decode(d); err != nil {
 				return Page{}, err
 			}
 			if !h.live {
