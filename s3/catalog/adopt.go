@@ -247,6 +247,13 @@ func (c *Catalog) letGo(ctx context.Context, n note) (docstore.Rev, error) {
 		if err != nil || cl.rev == "" || cl.bucketID != n.bucketID || cl.key != n.key {
 			return "", err
 		}
+		if n.undo {
+			err := c.write(ctx, deleteOp(collAdopted, claimKey(n.old.location), cl.rev))
+			if errs.Is(err, errs.FailedPrecondition) {
+				continue
+			}
+			return "", err
+		}
 		if !n.moves || n.release {
 			return cl.note, nil
 		}

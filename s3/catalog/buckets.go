@@ -331,7 +331,7 @@ func (c *Catalog) checkBuckets(ctx context.Context, all []*change) {
 		ch.err = err
 		if errs.Is(err, errs.NotFound) {
 			// Should this fail, the journal's reader does it.
-			_, _ = c.remove(ctx, ch.bucket, ch.key, Condition{IfRev: ch.done.object.Rev})
+			_ = c.undo(ctx, ch.bucket, ch.key, Condition{IfRev: ch.done.object.Rev})
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (c *Catalog) takeBack(ctx context.Context, s *sorted) error {
 		return err
 	}
 	for _, key := range live {
-		if _, err := c.remove(ctx, s.bucket, key, Condition{}); err != nil {
+		if err := c.undo(ctx, s.bucket, key, Condition{}); err != nil {
 			return err
 		}
 	}

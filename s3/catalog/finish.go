@@ -182,7 +182,7 @@ func (c *Catalog) confirm(ctx context.Context, u uploadDoc) error {
 	}
 	err := c.bucketAlive(ctx, u.Bucket)
 	if errs.Is(err, errs.NotFound) {
-		_, _ = c.remove(ctx, u.Bucket, u.Key, Condition{IfRev: u.attempt})
+		_ = c.undo(ctx, u.Bucket, u.Key, Condition{IfRev: u.attempt})
 	}
 	return err
 }

@@ -285,14 +285,13 @@ func (cl *client) adopt(ctx context.Context, bucket, key string) {
 		return
 	}
 	store := cl.r.stores["a"]
-	native := "foreign"
-	info, err := store.Head(ctx, native)
+	info, err := store.Head(ctx, foreign)
 	if err != nil {
 		return
 	}
 	o := cl.ask("adopt", b, key)
-	o.content = string(store.objects[native].body)
-	err = cl.c.Adopt(ctx, b, "a", []Native{{NativeKey: native, Key: key, Size: info.Size, NativeETag: info.ETag, CRC64: info.CRC64, Metadata: map[string]string{"op": o.id}}})[0]
+	o.content = string(store.objects[foreign].body)
+	err = cl.c.Adopt(ctx, b, "a", []Native{{NativeKey: foreign, Key: key, Size: info.Size, NativeETag: info.ETag, CRC64: info.CRC64, Metadata: map[string]string{"op": o.id}}})[0]
 	cl.answer(o, err)
 }
 

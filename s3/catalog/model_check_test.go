@@ -62,6 +62,7 @@ type run struct {
 	alive   map[string]bool             // bucket ids
 	buckets []string                    // every bucket id so far
 	late    map[string]*actor           // documents that were inserted by actors whose time was long over
+	given   bool                        // a client deleted, overwrote or relocated the adopted object
 	broken  []string                    // violations
 }
 
@@ -75,6 +76,9 @@ func (r *run) violate(format string, args ...any) {
 	r.log("VIOLATION: %s", text)
 	r.broken = append(r.broken, text)
 }
+
+// foreign is the native key of the object to adopt.
+const foreign = "foreign"
 
 func place(backend, key string) string { return backend + ":" + key }
 
@@ -95,6 +99,9 @@ func (r *run) deleteNative(backend, key string) {
 	n := r.native(backend, key)
 	if _, there := r.stores[backend].objects[key]; !there {
 		return
+	}
+	if key == foreign && !r.given {
+		r.violate("the foreign object was deleted, and no client asked for it")
 	}
 	if n.head != "" {
 		r.violate("%s %s was deleted while %s refers to it", backend, key, n.head)
@@ -224,6 +231,7 @@ func (r *run) checkBlob(key string, h head) {
 	switch {
 	case !known:
 		r.violate("%s shows %q, which nobody put", key, h.op())
+	case !there && o.kind == "adopt": // the importer's listing was old
 	case !there:
 		r.violate("%s refers to a blob that is not there", key)
 	case string(body.body) != o.content || h.object.Size != int64(len(o.content)):
@@ -252,6 +260,9 @@ func (r *run) attribute(key string, old, now head) {
 	if o == nil || want != "" && o.kind != want {
 		r.violate("%s changed from %q to %q, and nobody asked for it", key, old.op(), now.op())
 		return
+	}
+	if from := r.ops[old.op()]; from != nil && from.kind == "adopt" && o.kind != "adopt" {
+		r.given = true
 	}
 	o.applied++
 	if o.applied > 1 {

@@ -25,6 +25,7 @@ func TestPlantedBugs(t *testing.T) {
 		{"applied notes are not remembered", fault{doubleUsage: true}},
 		{"the blob of an upload's failed attempt is collected", fault{skipAnchor: true}},
 		{"an upload is not finished before its object is replaced", fault{skipFinish: true}},
+		{"the original of an adoption that is taken back is deleted", fault{deleteUndone: true}},
 		{"a writer goes on though its note was closed", fault{ignoreClosed: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -69,7 +69,7 @@ func (r *run) setUp(t *testing.T, c *Catalog) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.stores["a"].Put(t.Context(), "foreign", strings.NewReader("from outside"), -1, adapters.PutOptions{}); err != nil {
+	if _, err := r.stores["a"].Put(t.Context(), foreign, strings.NewReader("from outside"), -1, adapters.PutOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	r.free = false

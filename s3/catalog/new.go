@@ -84,5 +84,6 @@ type fault struct {
 	skipAnchor   bool // collect an upload's blob when one of its attempts was not committed
 	skipFinish   bool // overwrite without finishing the upload that made the head
 	ignoreClosed bool // start again from another head although the note was closed
+	deleteUndone bool // delete the original of an adoption that is taken back
 	noDeadline   bool // do not look at the clock before a commit: no bug, as safety does not rest on it
 }

@@ -43,6 +43,7 @@ type note struct {
 	adopt    bool      // the new object is adopted: there is a claim instead of a blob
 	moves    bool      // a relocation away from an adopted original
 	release  bool      // the same, and the original is to be deleted
+	undo     bool      // takes back what should not have been put: an adopted original is only let go
 }
 
 func shardOf(bucketID, key string) int {
@@ -88,6 +89,7 @@ func (n note) encode() ([]byte, error) {
 	w.flag("ad", n.adopt)
 	w.flag("mo", n.moves)
 	w.flag("re", n.release)
+	w.flag("un", n.undo)
 	return w.finish()
 }
 
@@ -150,6 +152,8 @@ func decodeNote(d docstore.Doc) (note, error) {
 			n.adopt = true
 		case "mo":
 			n.moves = true
+		case "un":
+			n.undo = true
 		case "re":
 			n.release = true
 		default:

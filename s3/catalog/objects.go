@@ -263,6 +263,17 @@ func (c *Catalog) remove(ctx context.Context, b Bucket, key string, cond Conditi
 	return ch.err == nil, ch.err
 }
 
+// undo takes back an object that was put into a bucket which is gone. Nobody asked for its deletion: an adopted original stays where it is.
+func (c *Catalog) undo(ctx context.Context, b Bucket, key string, cond Condition) error {
+	ch := c.newDelete(b, key, cond)
+	ch.shape = func(n *note, _ head) { n.undo = !c.opt.fault.deleteUndone }
+	c.deleteAll(ctx, []*change{ch})
+	if ch.err == errAbsent {
+		return nil
+	}
+	return ch.err
+}
+
 // errAbsent is the outcome of a delete that found nothing.
 var errAbsent = errs.New(errs.NotFound, "the key does not exist", nil)
 
