@@ -136,7 +136,9 @@ func (c *Catalog) layDown(ctx context.Context, bare []*change) {
 		if err != nil {
 			ch.err = err
 		}
-		ops = append(ops, insertOp(collObjects, doc))
+		op := insertOp(collObjects, doc)
+		op.Relaxed = true // only other writers need to see it: without the head that replaces it, it says nothing
+		ops = append(ops, op)
 		ids = append(ids, ch.note.docKey())
 	}
 	if len(bare) == 0 {

@@ -41,10 +41,16 @@ func (c *Catalog) try(ctx context.Context, ops []docstore.Op) []error {
 }
 
 func (c *Catalog) one(ctx context.Context, op docstore.Op) error {
-	switch op.Kind {
-	case docstore.OpInsert:
+	switch {
+	case op.Relaxed:
+		outcomes, err := c.docs.Batch(ctx, []docstore.Op{op})
+		if err != nil {
+			return err
+		}
+		return outcomes[0]
+	case op.Kind == docstore.OpInsert:
 		return c.docs.Insert(ctx, op.Collection, op.Doc)
-	case docstore.OpReplace:
+	case op.Kind == docstore.OpReplace:
 		return c.docs.Replace(ctx, op.Collection, op.Doc, op.Old)
 	default:
 		return c.docs.Delete(ctx, op.Collection, op.Doc.Key, op.Old)

@@ -178,3 +178,45 @@ func TestConformance(t *testing.T) {
 		}})
 	})
 }
+
+// TestRelaxed cuts the power after a relaxed write, alone and followed by a durable one.
+func TestRelaxed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		durable bool // a durable write comes after it
+	}{{"alone", false}, {"followed", true}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			fs := vfs.NewCrashableMem()
+			s, err := pebble.Open("state", pebble.Options{FS: fs})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			doc := func(key string) docstore.Doc {
+				return docstore.Doc{Key: key, Rev: docstore.NewRev(time.Now(), ""), Body: body(t, bson.M{"n": 1})}
+			}
+			outcomes, err := s.Batch(t.Context(), []docstore.Op{{Kind: docstore.OpInsert, Collection: "c", Doc: doc("relaxed"), Relaxed: true}})
+			if err != nil || outcomes[0] != nil {
+				t.Fatal(err, outcomes)
+			}
+			if _, err := s.Get(t.Context(), "c", "relaxed"); err != nil {
+				t.Errorf("not visible at once: %v", err)
+			}
+			if c.durable {
+				if err := s.Insert(t.Context(), "c", doc("durable")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			after, err := pebble.Open("state", pebble.Options{FS: fs.CrashClone(vfs.CrashCloneCfg{})})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer after.Close()
+			if _, err := after.Get(t.Context(), "c", "relaxed"); c.durable != (err == nil) {
+				t.Errorf("after the crash: got %v, want it there: %v", err, c.durable)
+			}
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -67,7 +68,11 @@ func (s *Store) Batch(ctx context.Context, ops []docstore.Op) ([]error, error) {
 	if b.Empty() {
 		return outcomes, nil
 	}
-	if err := b.Commit(s.write); err != nil {
+	durability := s.write
+	if !slices.ContainsFunc(ops, func(op docstore.Op) bool { return !op.Relaxed }) {
+		durability = pebble.NoSync // the log keeps the order: the next durable commit takes it along
+	}
+	if err := b.Commit(durability); err != nil {
 		return nil, errs.New(errs.Unavailable, "the state store did not take a write", fmt.Errorf("commit: %w", err))
 	}
 	return outcomes, nil
