@@ -25,7 +25,7 @@ func (c *Catalog) PendingWrites(ctx context.Context, b Bucket, backendID string)
 
 func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID string) (int64, error) {
 	notes := map[docstore.Rev]note{}
-	keys := map[string][]docstore.Rev{} // those of interest, by head key
+	keys := map[string][]docstore.Rev{} // ids of those of interest, by head key
 	from := shardPrefix(shard)
 	to := docstore.PrefixEnd(from)
 	for {
@@ -41,10 +41,10 @@ func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID 
 			if n.bucketID != b.ID {
 				continue
 			}
-			notes[n.rev] = n
+			notes[n.id] = n
 			if n.new.live && n.new.location.BackendID != backendID && !n.closed && time.Now().Before(n.deadline.Add(c.opt.Skew)) {
 				k := headKey(b.ID, n.key)
-				keys[k] = append(keys[k], n.rev)
+				keys[k] = append(keys[k], n.id)
 			}
 		}
 		if len(docs) < notePage {
@@ -67,11 +67,11 @@ func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID 
 			return 0, err
 		}
 		committed := map[docstore.Rev]bool{}
-		for rev := h.note; rev != "" && !committed[rev]; rev = notes[rev].baseNote {
-			committed[rev] = true
+		for id := h.note; id != "" && !committed[id]; id = notes[id].baseNote {
+			committed[id] = true
 		}
-		for _, rev := range keys[list[i]] {
-			if !committed[rev] {
+		for _, id := range keys[list[i]] {
+			if !committed[id] {
 				count++
 			}
 		}

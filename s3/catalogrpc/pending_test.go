@@ -34,11 +34,22 @@ func TestPendingWritesAreThoseThatMayStillAppearElsewhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending("z", 1)
-	crc := uint64(7)
-	done, err := client.Commit(t.Context(), &catalogpb.CommitRequest{Items: []*catalogpb.CommitRequest_Item{{WriteId: r.Grants[1].WriteId, Location: r.Grants[1].Location,
-		Change: &catalogpb.CommitRequest_Item_Put{Put: &catalogpb.CommitRequest_Put{Object: &catalogpb.Object{Size: 4, Etag: "e", Crc64: &crc}}}}}})
-	if err != nil || done.Results[0].Failure.GetCode() != "" {
-		t.Fatal(done, err)
+	commit := func(g *catalogpb.Grant) {
+		t.Helper()
+		crc := uint64(7)
+		done, err := client.Commit(t.Context(), &catalogpb.CommitRequest{Items: []*catalogpb.CommitRequest_Item{{WriteId: g.WriteId, Location: g.Location,
+			Change: &catalogpb.CommitRequest_Item_Put{Put: &catalogpb.CommitRequest_Put{Object: &catalogpb.Object{Size: 4, Etag: "e", Crc64: &crc}}}}}})
+		if err != nil || done.Results[0].Failure.GetCode() != "" {
+			t.Fatal(done, err)
+		}
 	}
+	commit(r.Grants[1])
+	pending("z", 0)
+	if r, err = client.Begin(t.Context(), &catalogpb.BeginRequest{Intents: []*catalogpb.Intent{{Bucket: "b", Key: "k0000", Size: 4}}}); err != nil {
+		t.Fatal(err)
+	}
+	put(t, client, "b", 1)
+	pending("z", 1)
+	commit(r.Grants[0]) // though it was overtaken
 	pending("z", 0)
 }

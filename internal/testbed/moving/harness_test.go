@@ -224,17 +224,37 @@ func (r *rig) put(b catalog.Bucket, key string, data []byte) catalog.Object {
 }
 
 func (r *rig) tryPut(ctx context.Context, b catalog.Bucket, key string, data []byte) (catalog.Object, error) {
-	b, err := r.catalog.Bucket(ctx, b.Name)
+	commit, err := r.upload(ctx, b, key, data)
 	if err != nil {
 		return catalog.Object{}, err
+	}
+	return commit()
+}
+
+// beginPut does all of a put but its commit, which it returns.
+func (r *rig) beginPut(b catalog.Bucket, key string, data []byte) (commit func()) {
+	r.t.Helper()
+	end, err := r.upload(r.t.Context(), b, key, data)
+	r.check(err)
+	return func() {
+		r.t.Helper()
+		_, err := end()
+		r.check(err)
+	}
+}
+
+func (r *rig) upload(ctx context.Context, b catalog.Bucket, key string, data []byte) (commit func() (catalog.Object, error), err error) {
+	b, err = r.catalog.Bucket(ctx, b.Name)
+	if err != nil {
+		return nil, err
 	}
 	w, err := r.catalog.Begin(ctx, b, key, "", int64(len(data)))
 	if err != nil {
-		return catalog.Object{}, err
+		return nil, err
 	}
 	store, err := r.pool.Store(ctx, w.Location.BackendID)
 	if err != nil {
-		return catalog.Object{}, err
+		return nil, err
 	}
 	crc := sum64(data)
 	user := map[string]string{"colour": "blue", "unicode": "é"}
@@ -242,13 +262,14 @@ func (r *rig) tryPut(ctx context.Context, b catalog.Bucket, key string, data []b
 	info, err := store.Put(ctx, w.Location.NativeKey, bytes.NewReader(data), int64(len(data)), adapters.PutOptions{CRC64: &crc, Headers: headers,
 		Metadata: blob.Describe(user, b.Name, key, "null", w.Location.NativeKey)})
 	if err != nil {
-		return catalog.Object{}, err
+		return nil, err
 	}
 	loc := w.Location
 	loc.NativeETag = info.ETag
 	digest := md5.Sum(data)
-	return r.catalog.Commit(ctx, w, catalog.Object{Key: key, Location: loc, Size: int64(len(data)), ETag: hex.EncodeToString(digest[:]), CRC64: &crc,
-		Checksums: map[string][]byte{"CRC64NVME": checksum.Bytes64(crc)}, ChecksumType: "FULL_OBJECT", Headers: headers, Metadata: user}, nil, catalog.Condition{})
+	o := catalog.Object{Key: key, Location: loc, Size: int64(len(data)), ETag: hex.EncodeToString(digest[:]), CRC64: &crc,
+		Checksums: map[string][]byte{"CRC64NVME": checksum.Bytes64(crc)}, ChecksumType: "FULL_OBJECT", Headers: headers, Metadata: user}
+	return func() (catalog.Object, error) { return r.catalog.Commit(ctx, w, o, nil, catalog.Condition{}) }, nil
 }
 
 func sum64(data []byte) uint64 {

@@ -63,3 +63,28 @@ func TestRelocateMovesEveryByteAndNothingElse(t *testing.T) {
 		t.Errorf("the second report says %v", line)
 	}
 }
+
+// A write that began before the placement moved, and ends after the walk has passed its key, is still brought along.
+func TestRelocateWaitsForWritesThatBeganBefore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{})
+	src, b := r.place("bucket", "a", ""), r.backend("b")
+	want := r.fill(src.put, 20)
+	r.put(src.bucket, "overtaken", []byte("first"))
+	late := map[string]func(){}
+	for _, key := range []string{"late", "overtaken"} {
+		late[key] = r.beginPut(src.bucket, key, []byte("late"))
+	}
+	r.put(src.bucket, "overtaken", []byte("second"))
+	j := r.launch(relocate("bucket-a", "b"))
+	r.until(j.Id, func(j *dataflowpb.Job) bool { return j.Counters.PassedCount == 21 && j.OpenTasks == 0 })
+	for key, commit := range late {
+		commit()
+		want[key] = []byte("late")
+	}
+	done := r.wait(j.Id)
+	if done.Status != "succeeded" || done.Pass < 3 {
+		t.Errorf("the job ended %v", done)
+	}
+	r.allAt(src, b.Id, want)
+}
