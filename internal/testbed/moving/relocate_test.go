@@ -77,13 +77,17 @@ func TestRelocateWaitsForWritesThatBeganBefore(t *testing.T) {
 	}
 	r.put(src.bucket, "overtaken", []byte("second"))
 	j := r.launch(relocate("bucket-a", "b"))
-	r.until(j.Id, func(j *dataflowpb.Job) bool { return j.Counters.PassedCount == 21 && j.OpenTasks == 0 })
+	// The second pass finds nothing, and is not the last one all the same.
+	between := r.until(j.Id, func(j *dataflowpb.Job) bool { return j.Pass == 3 || j.TotalsFinal })
+	if between.Status != "running" || between.Counters.PassedCount != 21 {
+		t.Errorf("while writes are under way the job is %v", between)
+	}
 	for key, commit := range late {
 		commit()
 		want[key] = []byte("late")
 	}
 	done := r.wait(j.Id)
-	if done.Status != "succeeded" || done.Pass < 3 {
+	if done.Status != "succeeded" || done.Counters.PassedCount != 23 {
 		t.Errorf("the job ended %v", done)
 	}
 	r.allAt(src, b.Id, want)
