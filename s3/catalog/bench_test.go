@@ -83,3 +83,34 @@ func BenchmarkPut(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkSettle settles the notes of 1,000 puts, and collects nothing.
+func BenchmarkSettle(b *testing.B) {
+	c, bk := benchCatalog(b)
+	c.opt.Skew = -time.Second // even the newest notes
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		var intents []Intent
+		var items []CommitItem
+		for i := range 1000 {
+			intents = append(intents, Intent{Bucket: bk, Key: fmt.Sprintf("key-%04d", i), Size: 7})
+		}
+		for i, g := range c.BeginMany(b.Context(), intents) {
+			items = append(items, CommitItem{WriteID: g.WriteID, Location: g.Location, Put: &Put{Object: object(intents[i].Key[:7])}})
+		}
+		for _, r := range c.CommitMany(b.Context(), items) {
+			if r.Err != nil {
+				b.Fatal(r.Err)
+			}
+		}
+		b.StartTimer()
+		for shard := range shards {
+			if err := c.sweep(b.Context(), shard); err != nil {
+				b.Fatal(err)
+			}
+		}
+		n += 1000
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "notes/s")
+}
