@@ -6,6 +6,7 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,11 +30,10 @@ func (c *Catalog) CompleteUpload(ctx context.Context, b Bucket, key, uploadID st
 				return Object{}, err
 			}
 			next.list = digest
-			if _, err = c.step(ctx, u, next); errs.Is(err, errs.FailedPrecondition) {
-				err = c.dropStray(ctx, next)
-			}
-			if err != nil {
-				return Object{}, err
+			if _, err := c.step(ctx, u, next); err != nil {
+				if stray := c.dropStray(ctx, next); stray != nil || !errs.Is(err, errs.FailedPrecondition) {
+					return Object{}, errors.Join(err, stray)
+				}
 			}
 		case upCompleting:
 			if _, err := c.finish(ctx, u); err != nil && !isStep(err) {

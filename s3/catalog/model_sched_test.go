@@ -191,6 +191,7 @@ func (s *sched) open(g *gate) {
 		g.actor.hurt = true
 	case p < s.rates.crash+s.rates.drop+s.rates.unknown && g.write:
 		v.err, fate = errs.Newf(errs.Unavailable, "a planted doubt"), " happens, but nobody knows"
+		g.actor.hurt = true
 	}
 	s.log("%s: %s%s", g.actor.name, g.what, fate)
 	s.mu.Lock()
