@@ -39,7 +39,7 @@ func BenchmarkRelocate(b *testing.B) {
 	testbed.RcloneCopy(b, remotes, dir, "one:plain")
 	began := time.Now()
 	testbed.RcloneCopy(b, remotes, dir, "g:photos")
-	b.Logf("rclone put the data set through gelato in %v", time.Since(began).Round(time.Millisecond))
+	say("rclone put the data set through gelato in %v", time.Since(began).Round(time.Millisecond))
 
 	relocate := func(plan, to string) time.Duration {
 		began := time.Now()
@@ -66,7 +66,7 @@ func BenchmarkRelocate(b *testing.B) {
 		began := time.Now()
 		testbed.RcloneCopy(b, remotes, "one:plain", "two:"+plain)
 		theirs = append(theirs, time.Since(began))
-		b.Logf("run %d: gelato %v, rclone %v", i+1, ours[i].Round(time.Millisecond), theirs[i].Round(time.Millisecond))
+		say("run %d: gelato %v, rclone %v", i+1, ours[i].Round(time.Millisecond), theirs[i].Round(time.Millisecond))
 
 		if i < runs-1 { // not timed: back to the first server, for the next run
 			back := fmt.Sprintf("one-%d", i+1)
@@ -75,13 +75,16 @@ func BenchmarkRelocate(b *testing.B) {
 		}
 	}
 	our, their := median(ours), median(theirs)
-	b.Logf("relocation of 10,004 objects, 1.04 GiB: gelato %.1f s, rclone %.1f s, ratio rclone/gelato %.2f; VmHWM of gelato %d MiB",
+	say("relocation of 10,004 objects, 1.04 GiB: gelato %.1f s, rclone %.1f s, ratio rclone/gelato %.2f; VmHWM of gelato %d MiB",
 		our.Seconds(), their.Seconds(), their.Seconds()/our.Seconds(), g.PeakMemory()>>20)
 	b.ReportMetric(our.Seconds(), "gelato-s")
 	b.ReportMetric(their.Seconds(), "rclone-s")
 	b.ReportMetric(their.Seconds()/our.Seconds(), "rclone/gelato")
 	b.ReportMetric(float64(g.PeakMemory()>>20), "VmHWM-MiB")
 }
+
+// say prints at once; a benchmark's own log ends after ten lines.
+func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 func median[T int | float64 | time.Duration](all []T) T {
 	all = slices.Sorted(slices.Values(all))

@@ -26,6 +26,7 @@ type contender struct {
 	e      s3lite.Endpoint
 	bucket string
 	rates  map[string][]float64 // by operation
+	cpu    func() time.Duration // that the server has used
 }
 
 // BenchmarkServe asks gelato on posix backends, with sync on and off, and versitygw, all on the same disk, for small PUTs and GETs and
@@ -35,9 +36,9 @@ func BenchmarkServe(b *testing.B) {
 	v.CreateBucket("bench")
 	g := testbed.StartGelato(b, testbed.GelatoOptions{})
 	all := []*contender{
-		{name: "versitygw", e: v.S3(), bucket: "bench"},
-		{name: "gelato, sync off", e: g.Endpoint(), bucket: "sync-off"},
-		{name: "gelato, sync on", e: g.Endpoint(), bucket: "sync-on"},
+		{name: "versitygw", e: v.S3(), bucket: "bench", cpu: v.Process().CPU},
+		{name: "gelato, sync off", e: g.Endpoint(), bucket: "sync-off", cpu: g.Process().CPU},
+		{name: "gelato, sync on", e: g.Endpoint(), bucket: "sync-on", cpu: g.Process().CPU},
 	}
 	for _, c := range all[1:] {
 		err := g.REST(b.Context(), http.MethodPost, "backends", map[string]any{
@@ -65,11 +66,11 @@ func BenchmarkServe(b *testing.B) {
 	for _, op := range []string{"PUT 4 KiB", "GET 4 KiB", "page of 1,000"} {
 		for _, c := range all {
 			rate, ratio := median(c.rates[op]), median(c.rates[op])/median(base.rates[op])
-			b.Logf("%s, %d clients: %s %.0f/s, ratio to versitygw %.2f", op, clients, c.name, rate, ratio)
+			say("%s, %d clients: %s %.0f/s, ratio to versitygw %.2f", op, clients, c.name, rate, ratio)
 			b.ReportMetric(ratio, strings.NewReplacer(" ", "-", ",", "").Replace(c.name+" "+op))
 		}
 	}
-	b.Logf("VmHWM of gelato %d MiB", g.PeakMemory()>>20)
+	say("VmHWM of gelato %d MiB", g.PeakMemory()>>20)
 }
 
 func (c *contender) request(b *testing.B, method, key, query string, body []byte) loadgen.Request {
@@ -92,13 +93,15 @@ func (c *contender) run(b *testing.B, op string, requests []loadgen.Request, lim
 	for i, r := range requests {
 		lists[i%clients] = append(lists[i%clients], r)
 	}
+	before := c.cpu()
 	r, err := loadgen.Run(b.Context(), c.e, lists, limit, cycle)
 	if err != nil {
 		b.Fatalf("%s: %s: %v", c.name, op, err)
 	}
 	if op != "" {
 		c.rates[op] = append(c.rates[op], r.PerSecond())
-		b.Logf("%s: %s: %.0f/s, p50 %v, p99 %v", c.name, op, r.PerSecond(), r.P50, r.P99)
+		say("%s: %s: %.0f/s, p50 %v, p99 %v, %v of CPU each", c.name, op, r.PerSecond(), r.P50, r.P99,
+			((c.cpu() - before) / time.Duration(r.Requests)).Round(time.Microsecond))
 	}
 }
 
