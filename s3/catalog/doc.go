@@ -76,6 +76,6 @@
 // # Known limits
 //
 // A store cannot be fenced: bytes that arrive natively long after their write was given up, from a process that dies right then, stay
-// until a scrub finds them by their form. The same goes for a tombstone, a part or a page of a table that such a process
+// until a scrub finds them by their form. The same goes for a tombstone or a page of a part table that such a process
 // inserts. A deleted bucket leaves its empty ledgers.
 package catalog

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/opensds/gelato/adapters"
@@ -206,10 +207,47 @@ func (c *Catalog) sweepUploads(ctx context.Context) error {
 			}
 		}
 		if len(docs) < 200 || ctx.Err() != nil {
-			return ctx.Err()
+			break
 		}
 		from = docstore.After(docs[len(docs)-1].Key)
 	}
+	return c.sweepParts(ctx)
+}
+
+// sweepParts removes parts whose upload is gone: they were recorded while it was aborted, by a process that did not live to see it.
+func (c *Catalog) sweepParts(ctx context.Context) error {
+	for from := ""; ctx.Err() == nil; {
+		docs, err := c.docs.List(ctx, collParts, docstore.Range{From: from, Limit: 1}) // one of each upload
+		if err != nil {
+			return fmt.Errorf("list parts: %w", err)
+		}
+		if len(docs) == 0 {
+			break
+		}
+		id, _, _ := strings.Cut(docs[0].Key, "/")
+		var bucketID, key string
+		r := newReader(docs[0].Body)
+		for e, ok := r.next(); ok; e, ok = r.next() {
+			switch e.key {
+			case "b":
+				bucketID = e.str()
+			case "k":
+				key = e.str()
+			}
+		}
+		u, err := c.upload(ctx, bucketID, key, id)
+		if err != nil {
+			return err
+		}
+		first, behind := partRange(id)
+		if u.rev == "" {
+			if err := c.dropRange(ctx, collParts, first, behind); err != nil {
+				return err
+			}
+		}
+		from = behind
+	}
+	return ctx.Err()
 }
 
 func (c *Catalog) sweepUpload(ctx context.Context, u uploadDoc, alive map[string]bool) error {

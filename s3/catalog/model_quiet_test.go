@@ -51,7 +51,7 @@ func (r *run) wantQuiet() {
 		}
 	}
 	for _, k := range r.docs.coll(collParts).keys {
-		if !open[k[:strings.IndexByte(k, '/')]] && !r.leftBehind(collParts, k) {
+		if !open[k[:strings.IndexByte(k, '/')]] {
 			r.violate("part %s is left", k)
 		}
 	}

@@ -136,8 +136,11 @@ func partKey(uploadID string, n int) string { return fmt.Sprintf("%s/%05d", uplo
 
 func partRange(uploadID string) (from, to string) { return uploadID + "/", uploadID + "0" }
 
-func encodePart(p UploadPart) ([]byte, error) {
+// encodePart says of the upload what is needed to find its document, so that a part which came too late is found out.
+func encodePart(u Upload, p UploadPart) ([]byte, error) {
 	w := newWriter(256)
+	w.str("b", u.Bucket.ID)
+	w.str("k", u.Key)
 	w.doc("r")
 	w.row(row{ObjectPart: p.ObjectPart, nativeETag: p.Native.ETag, md5: p.Native.MD5})
 	w.end()
@@ -177,7 +180,7 @@ func (c *Catalog) PutPart(ctx context.Context, u Upload, p UploadPart) error {
 	if p.Modified.IsZero() {
 		p.Modified = time.Now()
 	}
-	body, err := encodePart(p)
+	body, err := encodePart(u, p)
 	if err != nil {
 		return err
 	}
