@@ -161,7 +161,7 @@ func assemble(ctx context.Context, s settings, tel *telemetry.Telemetry, docs do
 	flow.Register(dataflowServer)
 	work := embedded.New(embedded.Options{})
 	leader, err := scheduler.New(scheduler.Deps{Docs: docs, Queue: work, Dataflow: flows, Catalog: catalogs, Backends: backends, Stores: p.pool},
-		scheduler.Options{Logger: tel.Log.With("service", "scheduler")})
+		scheduler.Options{Logger: tel.Log.With("service", "scheduler"), LeaseTTL: min(10*time.Second, s.ttl)})
 	if err != nil {
 		return nil, err
 	}
