@@ -44,6 +44,7 @@ const drain = 20 * time.Second
 
 // serve runs everything until ctx ends and everything is drained.
 func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Writer) (err error) {
+	tuneMemory()
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return errs.New(errs.InvalidArgument, "the data directory cannot be made", err)
 	}
