@@ -108,7 +108,7 @@ type Info struct {
 	// Verified says that the store checked or computed a checksum of the bytes of this very Put, PutPart or CompleteUpload, or that the
 	// adapter compared one that the store computed with its own; set on their answers only.
 	Verified bool
-	// Proof names how, for reports: "store-checked-crc64nvme", "store-md5", "fsync-readback", ...
+	// Proof names how, for reports: "store-checked-crc64nvme", "posix-crc64nvme-before-rename"; README lists them all.
 	Proof string
 }
 
