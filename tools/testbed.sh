@@ -8,6 +8,8 @@ mkdir -p "$dir"
 
 VERSITYGW=github.com/versity/versitygw/cmd/versitygw@v1.8.0
 RCLONE=github.com/rclone/rclone@v1.76.0
+MAVEN_DEPENDENCY=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
+MONGO=(de.bwaldvogel:mongo-java-server:1.47.0 de.bwaldvogel:mongo-java-server-h2-backend:1.47.0)
 PYTHON=(boto3==1.44.5 awscli==1.46.3 s3cmd==2.4.0)
 
 # once NAME VERSION COMMAND...: runs the command unless it succeeded for this version before.
@@ -22,6 +24,29 @@ once() {
 # go_tool PACKAGE@VERSION builds a tool with the versions its own go.mod pins.
 go_tool() { GOBIN=$dir GOFLAGS= go install "$1"; }
 
+# maven_jars NAME GROUP:ARTIFACT:VERSION... brings jars with all they need at run time into bin/testbed/NAME.
+maven_jars() {
+	local dir=$dir/$1 work coordinates g a v
+	command -v mvn javac >/dev/null || {
+		echo "testbed: Maven or the JDK is missing; on Debian: apt-get install maven openjdk-17-jdk-headless" >&2
+		return 1
+	}
+	work=$(mktemp -d)
+	{
+		echo "<project><modelVersion>4.0.0</modelVersion><groupId>testbed</groupId><artifactId>$1</artifactId><version>1</version><dependencies>"
+		for coordinates in "${@:2}"; do
+			IFS=: read -r g a v <<<"$coordinates"
+			echo "<dependency><groupId>$g</groupId><artifactId>$a</artifactId><version>$v</version></dependency>"
+		done
+		echo "</dependencies></project>"
+	} >"$work/pom.xml"
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	mvn --quiet --batch-mode -Dstyle.color=never --file "$work/pom.xml" "$MAVEN_DEPENDENCY:copy-dependencies" \
+		-DincludeScope=runtime -DoutputDirectory="$dir" || { rm -rf "$work"; return 1; }
+	rm -rf "$work"
+}
+
 # venv PACKAGE==VERSION... makes a Python environment of its own.
 venv() {
 	rm -rf "$dir/venv"
@@ -35,3 +60,4 @@ venv() {
 once versitygw "$VERSITYGW" go_tool "$VERSITYGW"
 once rclone "$RCLONE" go_tool "$RCLONE"
 once venv "${PYTHON[*]}" venv "${PYTHON[@]}"
+once mongo "${MONGO[*]}" maven_jars mongo "${MONGO[@]}"
