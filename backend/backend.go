@@ -106,4 +106,4 @@ func New(ctx context.Context, docs docstore.Store, box *seal.Box, types adapters
 }
 
 // Register makes server serve the service.
-func (s *Service) Register(server *grpc.Server) { backendpb.RegisterBackendsServer(server, s) }
+func (s *Service) Register(server grpc.ServiceRegistrar) { backendpb.RegisterBackendsServer(server, s) }

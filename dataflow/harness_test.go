@@ -45,7 +45,7 @@ func (backends) Get(_ context.Context, r *backendpb.GetRequest) (*backendpb.Back
 	return nil, errs.Newf(errs.NotFound, "there is no such backend")
 }
 
-func listen(t *testing.T, register func(*grpc.Server)) *grpc.ClientConn {
+func listen(t *testing.T, register func(grpc.ServiceRegistrar)) *grpc.ClientConn {
 	t.Helper()
 	var l net.Listener
 	l, conn := rpc.Pipe()
@@ -76,7 +76,7 @@ func memory(t *testing.T) docstore.Store {
 // service starts dataflow on docs, as a process does.
 func service(t *testing.T, docs docstore.Store, o Options) *Service {
 	t.Helper()
-	conn := listen(t, func(g *grpc.Server) {
+	conn := listen(t, func(g grpc.ServiceRegistrar) {
 		catalogpb.RegisterCatalogServer(g, buckets{})
 		backendpb.RegisterBackendsServer(g, backends{})
 	})

@@ -89,7 +89,7 @@ func New(docs docstore.Store, catalog catalogpb.CatalogClient, backends backendp
 }
 
 // Register serves the service on s.
-func (s *Service) Register(g *grpc.Server) { dataflowpb.RegisterDataflowServer(g, s) }
+func (s *Service) Register(g grpc.ServiceRegistrar) { dataflowpb.RegisterDataflowServer(g, s) }
 
 // healInterval is how often Run looks for plans whose job was not stored because a process died in between.
 const healInterval = time.Minute

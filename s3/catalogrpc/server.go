@@ -45,7 +45,7 @@ func New(c *catalog.Catalog, o Options) *Server {
 }
 
 // Register adds the service to a gRPC server.
-func (s *Server) Register(g *grpc.Server) { catalogpb.RegisterCatalogServer(g, s) }
+func (s *Server) Register(g grpc.ServiceRegistrar) { catalogpb.RegisterCatalogServer(g, s) }
 
 // failure renders an item's error. Those of ours that nobody expects are logged, as no edge will see them.
 func (s *Server) failure(ctx context.Context, err error) *catalogpb.Failure {

@@ -54,7 +54,7 @@ type Options struct {
 // Service is one service, assembled and not yet running.
 type Service struct {
 	Name     string
-	Register func(*grpc.Server)          // adds what it serves over gRPC
+	Register func(grpc.ServiceRegistrar) // adds what it serves over gRPC
 	Handler  http.Handler                // what it serves over HTTP; nil: nothing
 	Loops    []run.Part                  // its background work, which ends when requests are over
 	Streams  []run.Part                  // what must end before its requests can be over

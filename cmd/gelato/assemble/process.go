@@ -6,8 +6,6 @@ import (
 	"net"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/queue"
 	"github.com/opensds/gelato/internal/rpc"
@@ -26,7 +24,7 @@ type Process struct {
 // GRPC is a server with its services registered, and its listener.
 type GRPC struct {
 	Name     string
-	Server   *grpc.Server
+	Server   *rpc.Server
 	Listener net.Listener
 }
 

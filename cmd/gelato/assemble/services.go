@@ -74,7 +74,7 @@ func S3(_ context.Context, d Deps, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Name: "s3", Register: func(g *grpc.Server) { catalogrpc.New(heads, catalogrpc.Options{Log: log}).Register(g) },
+	return &Service{Name: "s3", Register: func(g grpc.ServiceRegistrar) { catalogrpc.New(heads, catalogrpc.Options{Log: log}).Register(g) },
 		Handler: front.Handler(), Loops: []run.Part{{Name: "catalog", Run: heads.Run, Drain: Drain}}}, nil
 }
 
@@ -111,4 +111,4 @@ func Datamover(_ context.Context, d Deps, _ Options) (*Service, error) {
 }
 
 // nothing is what a service registers that nobody calls.
-func nothing(*grpc.Server) {}
+func nothing(grpc.ServiceRegistrar) {}

@@ -61,11 +61,11 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 		fmt.Fprintf(out, "gelato ready s3=http://%s api=http://%s\n", front.Addr(), rest.Addr())
 	}}
 	// Each service has a server of its own, as it would have in a process of its own.
-	servers, conns := map[string]*grpc.Server{}, map[string]*grpc.ClientConn{}
+	servers, conns := map[string]*rpc.Server{}, map[string]*grpc.ClientConn{}
 	for _, name := range assemble.Names() {
 		l, conn := rpc.Pipe()
 		defer conn.Close()
-		servers[name], conns[name] = rpc.NewServer(rpc.ServerOptions{Logger: tel.Log.With("service", name)}), conn
+		servers[name], conns[name] = rpc.NewServer(rpc.ServerOptions{Name: name, Logger: tel.Log.With("service", name)}), conn
 		p.GRPC = append(p.GRPC, assemble.GRPC{Name: name, Server: servers[name], Listener: l})
 	}
 	deps.Peers = assemble.Peers{Backend: conns["backend"], S3: conns["s3"], Dataflow: conns["dataflow"], API: conns["api"]}

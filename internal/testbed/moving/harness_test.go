@@ -92,7 +92,7 @@ func newRig(t *testing.T, o options) *rig {
 	r.check(err)
 	places, err := backend.New(t.Context(), docs, box, types, backend.Peers{Catalog: r.heads}, backend.Options{Logger: r.log})
 	r.check(err)
-	r.serve(l, conn, func(g *grpc.Server) {
+	r.serve(l, conn, func(g grpc.ServiceRegistrar) {
 		places.Register(g)
 		catalogrpc.New(r.catalog, catalogrpc.Options{Log: r.log}).Register(g)
 	})
@@ -111,7 +111,7 @@ func newRig(t *testing.T, o options) *rig {
 }
 
 // serve serves on l until the test ends.
-func (r *rig) serve(l net.Listener, conn *grpc.ClientConn, register func(*grpc.Server)) {
+func (r *rig) serve(l net.Listener, conn *grpc.ClientConn, register func(grpc.ServiceRegistrar)) {
 	g := rpc.NewServer(rpc.ServerOptions{Logger: r.log})
 	register(g)
 	done := make(chan error, 1)

@@ -1,0 +1,134 @@
+package rpc
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials/local"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// Credentials say how a service proves to its peers that it belongs to the cluster, and how they prove it to the service. TLS and Token make
+// them; the zero value is for Pipe alone and is refused wherever a network is involved.
+type Credentials struct {
+	tls   *certificates
+	token *token
+}
+
+// Role is the service that this side's certificate names, "" without a certificate.
+func (c Credentials) Role() string {
+	if c.tls == nil {
+		return ""
+	}
+	return c.tls.role
+}
+
+// minToken and maxToken bound the length of a cluster token in bytes: 128 bits in hexadecimal digits at least.
+const (
+	minToken = 32
+	maxToken = 4 << 10
+)
+
+// Token reads a cluster token, which all services of a cluster share and which every call carries. It crosses the wire in clear, so Listen and Dial
+// refuse everything but loopback addresses with it. The file must be readable by its owner alone and hold at least 32
+// bytes without white space inside; white space around them is ignored.
+func Token(file string) (Credentials, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Credentials{}, errs.New(errs.InvalidArgument, "the cluster token file cannot be read", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Credentials{}, errs.New(errs.InvalidArgument, "the cluster token file cannot be read", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token file %s has mode %04o: it must be readable by its owner alone (chmod 600)", file, info.Mode().Perm())
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, maxToken+1))
+	if err != nil {
+		return Credentials{}, errs.New(errs.InvalidArgument, "the cluster token file cannot be read", err)
+	}
+	secret := strings.TrimSpace(string(raw))
+	if len(secret) < minToken || len(raw) > maxToken {
+		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token file %s must hold at least %d bytes and at most %d", file, minToken, maxToken)
+	}
+	if strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token in %s must be printable ASCII without white space", file)
+	}
+	return Credentials{token: &token{secret: secret}}, nil
+}
+
+// check says whether the credentials may be used on an address of the network.
+func (c Credentials) check(verb, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return errs.New(errs.InvalidArgument, fmt.Sprintf("cannot %s %q: want HOST:PORT", verb, addr), err)
+	}
+	switch {
+	case c.tls != nil:
+		return nil
+	case c.token == nil:
+		return errs.Newf(errs.InvalidArgument, "cannot %s %s: gRPC over the network needs TLS, or a cluster token on loopback", verb, addr)
+	case !loopback(host):
+		return errs.Newf(errs.InvalidArgument, "cannot %s %s with a cluster token: it is allowed on loopback only (127.0.0.1, [::1], localhost); use TLS", verb, addr)
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// server returns what a server's connections are made with.
+func (c Credentials) server(log *slog.Logger) credentials.TransportCredentials {
+	switch {
+	case c.tls != nil:
+		return &transport{files: c.tls, log: log}
+	case c.token != nil:
+		return local.NewCredentials()
+	}
+	return insecure.NewCredentials() // Serve admits the pipe only
+}
+
+// client returns what connections to a service are made with.
+func (c Credentials) client(service string, log *slog.Logger) credentials.TransportCredentials {
+	if c.tls != nil {
+		return &transport{files: c.tls, service: service, log: log}
+	}
+	return local.NewCredentials() // it refuses a name that turns out not to be local
+}
+
+var errNetwork = errors.New("rpc: a server without credentials serves a Pipe only")
+
+// Listen opens a TCP listener for a server with these credentials; it refuses addresses that they are not fit for.
+func Listen(addr string, c Credentials) (net.Listener, error) {
+	if err := c.check("listen on", addr); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, errs.New(errs.FailedPrecondition, "cannot listen for gRPC on "+addr, err)
+	}
+	if c.tls == nil && !loopback(l.Addr().(*net.TCPAddr).IP.String()) {
+		l.Close()
+		return nil, errs.Newf(errs.InvalidArgument, "cannot listen on %s with a cluster token: it names %v, which is not loopback", addr, l.Addr())
+	}
+	return l, nil
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

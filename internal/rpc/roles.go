@@ -1,0 +1,64 @@
+package rpc
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/peer"
+
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// callersOf lists the services that call each service; nobody else is admitted. Whoever opens stores also calls backend.
+func callersOf(service string) []string {
+	switch service {
+	case "api": // identity
+		return []string{"s3"}
+	case "backend":
+		return []string{"api", "s3", "dataflow", "scheduler", "datamover"}
+	case "s3": // catalog
+		return []string{"api", "backend", "dataflow", "scheduler", "datamover"}
+	case "dataflow":
+		return []string{"api", "backend", "scheduler", "datamover"}
+	}
+	return nil
+}
+
+// admission returns the check that each call to a server passes first: the right token, or a certificate of a service that may call. Any
+// certificate of the cluster may ask for health.
+func admission(c Credentials, name string) func(ctx context.Context, method string) error {
+	switch {
+	case c.token != nil:
+		return func(ctx context.Context, _ string) error { return c.token.admit(ctx) }
+	case c.tls == nil:
+		return func(context.Context, string) error { return nil }
+	}
+	callers, healthMethods := callersOf(name), "/"+healthpb.Health_ServiceDesc.ServiceName+"/"
+	return func(ctx context.Context, method string) error {
+		p, _ := peer.FromContext(ctx)
+		if p == nil {
+			return errs.Newf(errs.Unauthenticated, "the caller has no certificate")
+		}
+		info, ok := p.AuthInfo.(peerInfo)
+		switch {
+		case !ok:
+			return errs.Newf(errs.Unauthenticated, "the caller has no certificate")
+		case strings.HasPrefix(method, healthMethods):
+			return nil
+		case slices.ContainsFunc(info.roles, func(r string) bool { return slices.Contains(callers, r) }):
+			return nil
+		case len(info.roles) == 0:
+			return errs.Newf(errs.PermissionDenied, "the caller's certificate has no DNS name %sSERVICE; %s admits %s", RolePrefix, name, orNobody(callers))
+		}
+		return errs.Newf(errs.PermissionDenied, "the service %s may not call %s, which admits %s", strings.Join(info.roles, "+"), name, orNobody(callers))
+	}
+}
+
+func orNobody(callers []string) string {
+	if len(callers) == 0 {
+		return "nobody"
+	}
+	return strings.Join(callers, ", ")
+}
