@@ -10,6 +10,8 @@ VERSITYGW=github.com/versity/versitygw/cmd/versitygw@v1.8.0
 RCLONE=github.com/rclone/rclone@v1.76.0
 MAVEN_DEPENDENCY=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 MONGO=(de.bwaldvogel:mongo-java-server:1.47.0 de.bwaldvogel:mongo-java-server-h2-backend:1.47.0)
+# slf4j-simple lets the broker say why it does not start.
+KAFKA=(org.apache.kafka:kafka_2.13:4.1.1 org.slf4j:slf4j-simple:1.7.36)
 PYTHON=(boto3==1.44.5 awscli==1.46.3 s3cmd==2.4.0)
 
 # once NAME VERSION COMMAND...: runs the command unless it succeeded for this version before.
@@ -61,3 +63,4 @@ once versitygw "$VERSITYGW" go_tool "$VERSITYGW"
 once rclone "$RCLONE" go_tool "$RCLONE"
 once venv "${PYTHON[*]}" venv "${PYTHON[@]}"
 once mongo "${MONGO[*]}" maven_jars mongo "${MONGO[@]}"
+once kafka "${KAFKA[*]}" maven_jars kafka "${KAFKA[@]}"

@@ -41,13 +41,9 @@ func Binary(t testing.TB, name string) string {
 }
 
 func find(name string) (string, error) {
-	dir := os.Getenv(binDirEnv)
-	if dir == "" {
-		root, err := Root()
-		if err != nil {
-			return "", err
-		}
-		dir = filepath.Join(root, "bin", "testbed")
+	dir, err := binDir()
+	if err != nil {
+		return "", err
 	}
 	path := filepath.Join(dir, name)
 	info, err := os.Stat(path)
@@ -58,6 +54,35 @@ func find(name string) (string, error) {
 		return "", fmt.Errorf("%s is not a program", path)
 	}
 	return path, nil
+}
+
+// Jars returns the directory of a Java program of the testbed, which has a jar whose name begins with prefix. When that is
+// missing the test fails, or is skipped if Short.
+func Jars(t testing.TB, name, prefix string) string {
+	t.Helper()
+	if Short() {
+		t.Skipf("needs the server %q, left out by %s=1", name, shortEnv)
+	}
+	dir, err := binDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, name)
+	if found, _ := filepath.Glob(filepath.Join(dir, prefix+"*.jar")); len(found) == 0 {
+		t.Fatalf("no test server %q: run make testbed (no %s*.jar in %s)", name, prefix, dir)
+	}
+	return dir
+}
+
+func binDir() (string, error) {
+	if dir := os.Getenv(binDirEnv); dir != "" {
+		return dir, nil
+	}
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(root, "bin", "testbed"), nil
 }
 
 // Root returns the top directory of the repository, found upwards from the working directory of the test.
