@@ -31,11 +31,12 @@ const (
 // area is the hidden folder as one open Store uses it: a staging folder of its own, and the locks. It is made by the first
 // write, so that a directory that is only read stays as it is.
 type area struct {
-	path  string   // of the staging folder
-	dir   *os.File // the staging folder
-	alive *os.File
-	locks *locks
-	next  atomic.Uint64
+	path    string   // of the staging folder
+	dir     *os.File // the staging folder
+	unnamed bool     // the file system has files without a name
+	alive   *os.File
+	locks   *locks
+	next    atomic.Uint64
 }
 
 func openArea(root *os.Root, log *slog.Logger) (_ *area, err error) {
@@ -62,6 +63,7 @@ func openArea(root *os.Root, log *slog.Logger) (_ *area, err error) {
 	if err := exactNames(int(a.dir.Fd())); err != nil {
 		return nil, err
 	}
+	a.unnamed = a.hasUnnamed()
 	lockFile, err := root.OpenFile(lockPath, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
 		return nil, err
@@ -92,6 +94,20 @@ func exactNames(dir int) error {
 		}
 	}
 	return nil
+}
+
+// hasUnnamed tries out a file without a name: some file systems have none, and the link to its place needs /proc.
+func (a *area) hasUnnamed() bool {
+	dir, name := int(a.dir.Fd()), a.name()
+	fd, err := openUnnamed(dir)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	if setFileTime(fd, time.Now()) != nil || linkUnnamed(fd, dir, name) != nil {
+		return false
+	}
+	return unix.Unlinkat(dir, name, 0) == nil
 }
 
 func (a *area) close(root *os.Root) error {

@@ -30,7 +30,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, b io.R
 		return adapters.Part{}, err
 	}
 	defer dir.Close()
-	t, err := s.newStaged()
+	t, err := s.newStaged(uploadsPath + "/" + uploadID)
 	if err != nil {
 		return adapters.Part{}, fail("create", err)
 	}
@@ -163,7 +163,8 @@ func (s *Store) assemble(ctx context.Context, dir *os.File, up uploadRecord, mar
 	if err := checkCRC(o.CRC64, crc); err != nil {
 		return adapters.Info{}, err
 	}
-	t, err := s.newStaged()
+	at, _ := places(up.Key)
+	t, err := s.newStaged(at.folder)
 	if err != nil {
 		return adapters.Info{}, fail("create", err)
 	}

@@ -28,23 +28,45 @@ var (
 	recordBuffers = sync.Pool{New: func() any { return new([2048]byte) }}
 )
 
-// staged is a file being written, which nobody sees yet.
+// staged is a file being written, which nobody sees yet. Where the file system can, it has no name, and so goes away with the process; it
+// is made in the folder that it is meant for, as file systems keep the files of a folder close together and a lock for each folder.
 type staged struct {
-	s    *Store
-	name string // in the staging folder
-	f    *os.File
-	st   unix.Stat_t // of the finished file
-	etag string
+	s      *Store
+	name   string // in the staging folder; "" while it has none
+	placed bool   // it is where it was meant to go
+	f      *os.File
+	st     unix.Stat_t // of the finished file
+	etag   string
 }
 
-func (s *Store) newStaged() (*staged, error) {
-	t := &staged{s: s, name: s.area.name()}
-	fd, err := openAt(int(s.area.dir.Fd()), t.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, fileMode)
+// newStaged makes a staged file that is meant for a folder, which need not be there.
+func (s *Store) newStaged(folder string) (*staged, error) {
+	t := &staged{s: s}
+	var fd int
+	var err error
+	if s.area.unnamed {
+		fd, err = s.openUnnamed(folder)
+	} else {
+		t.name = s.area.name()
+		fd, err = openAt(int(s.area.dir.Fd()), t.name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL, fileMode)
+	}
 	if err != nil {
 		return nil, err
 	}
-	t.f = os.NewFile(uintptr(fd), t.name)
+	t.f = os.NewFile(uintptr(fd), "staged")
 	return t, nil
+}
+
+func (s *Store) openUnnamed(folder string) (int, error) {
+	dir, err := s.openFolder(folder)
+	if missing(err) {
+		return openUnnamed(int(s.area.dir.Fd()))
+	}
+	if err != nil {
+		return -1, err
+	}
+	defer dir.Close()
+	return openUnnamed(int(dir.Fd()))
 }
 
 // fill copies the body, which must have exactly size bytes unless that is -1, and returns what it wrote.
@@ -115,26 +137,44 @@ func (t *staged) finish(r record) error {
 }
 
 func (t *staged) setTime(at time.Time) error {
+	if t.name == "" {
+		return setFileTime(int(t.f.Fd()), at)
+	}
 	ts := unix.NsecToTimespec(at.UnixNano())
 	return unix.UtimesNanoAt(int(t.s.area.dir.Fd()), t.name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
-// moveTo renames the file to its place, over whatever file is there.
+// moveTo gives the file its place, over whatever file is there.
 func (t *staged) moveTo(dir *os.File, name string) error {
-	err := unix.Renameat(int(t.s.area.dir.Fd()), t.name, int(dir.Fd()), name)
-	if err == nil {
-		t.name = ""
+	if t.name == "" {
+		err := linkUnnamed(int(t.f.Fd()), int(dir.Fd()), name)
+		if err != unix.EEXIST {
+			t.placed = err == nil
+			return os.NewSyscallError("linkat", err)
+		}
+		own := t.s.area.name() // only a rename replaces a file, and that takes a name
+		if err := linkUnnamed(int(t.f.Fd()), int(t.s.area.dir.Fd()), own); err != nil {
+			return os.NewSyscallError("linkat", err)
+		}
+		t.name = own
 	}
+	err := unix.Renameat(int(t.s.area.dir.Fd()), t.name, int(dir.Fd()), name)
+	t.placed = err == nil
 	return os.NewSyscallError("renameat", err)
 }
 
 // linkTo gives the file its place where no file is. A file system without links takes the two steps that the key's lock makes one.
 func (t *staged) linkTo(dir *os.File, name string) error {
+	if t.name == "" {
+		err := linkUnnamed(int(t.f.Fd()), int(dir.Fd()), name)
+		t.placed = err == nil
+		return os.NewSyscallError("linkat", err)
+	}
 	err := unix.Linkat(int(t.s.area.dir.Fd()), t.name, int(dir.Fd()), name, 0)
 	switch err {
 	case nil:
 		unix.Unlinkat(int(t.s.area.dir.Fd()), t.name, 0)
-		t.name = ""
+		t.placed = true
 		return nil
 	case unix.EPERM, unix.ENOTSUP, unix.ENOSYS, unix.EMLINK:
 		var st unix.Stat_t
@@ -149,11 +189,13 @@ func (t *staged) linkTo(dir *os.File, name string) error {
 // close drops the file unless it found its place.
 func (t *staged) close() {
 	t.f.Close() // everything that matters was fsynced, or need not be
-	if t.name == "" {
+	if t.placed {
 		return
 	}
-	if err := unix.Unlinkat(int(t.s.area.dir.Fd()), t.name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
-		t.s.log.Warn("a staged file cannot be removed", "name", t.name, "error", err)
+	if t.name != "" {
+		if err := unix.Unlinkat(int(t.s.area.dir.Fd()), t.name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
+			t.s.log.Warn("a staged file cannot be removed", "name", t.name, "error", err)
+		}
 	}
 	t.s.dropSidecar(t.etag)
 }

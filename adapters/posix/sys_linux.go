@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,6 +47,27 @@ func getAttribute(fd int, buf []byte) ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// openUnnamed makes a file without a name in the file system of a folder. It goes away when it is closed, unless linkUnnamed named it.
+func openUnnamed(dir int) (int, error) {
+	for {
+		fd, err := unix.Openat(dir, ".", unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, fileMode)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
+
+// linkUnnamed names such a file. EEXIST when the name is taken.
+func linkUnnamed(fd, dir int, name string) error {
+	return unix.Linkat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(fd), dir, name, unix.AT_SYMLINK_FOLLOW)
+}
+
+// setFileTime sets the times of an open file.
+func setFileTime(fd int, at time.Time) error {
+	ts := unix.NsecToTimespec(at.UnixNano())
+	return unix.UtimesNanoAt(fd, "", []unix.Timespec{ts, ts}, unix.AT_EMPTY_PATH)
 }
 
 // eachName calls f for every name in a folder but "." and "..", in no order, and check now and then; either may end it with an error.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +20,13 @@ var errNoAttributes = errors.New("no extended attributes here")
 func setAttribute(int, []byte) error { return errNoAttributes }
 
 func getAttribute(int, []byte) ([]byte, error) { return nil, errNoAttributes }
+
+// Outside Linux every staged file has a name.
+func openUnnamed(int) (int, error) { return -1, unix.ENOTSUP }
+
+func linkUnnamed(int, int, string) error { return unix.ENOTSUP }
+
+func setFileTime(int, time.Time) error { return unix.ENOTSUP }
 
 // eachName calls f for every name in a folder but "." and "..", in no order, and check now and then; either may end it with an error.
 func eachName(dir *os.File, f func(name []byte, k kind) error, check func() error) error {

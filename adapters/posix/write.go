@@ -21,7 +21,8 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64,
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	t, err := s.newStaged()
+	at, _ := places(full)
+	t, err := s.newStaged(at.folder)
 	if err != nil {
 		return adapters.Info{}, fail("create", err)
 	}
