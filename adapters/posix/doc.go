@@ -20,7 +20,7 @@
 //
 // # Writes
 //
-// Bytes go to a staging file, are fsynced, and are renamed (or, for IfNoneMatch, linked) into place; then the folder is fsynced, one fsync for all
+// Bytes go to a file without a name (O_TMPFILE), or to a staging file where there are none, are fsynced, and are linked or renamed into place; then the folder is fsynced, one fsync for all
 // writers that wait for it. options.sync "false" leaves out every fsync. The CRC-64/NVME is computed of the bytes handed
 // to write(2) and compared with the caller's before the rename. The adapter is the store here, so an answer is Verified with proof
 // "posix-crc64nvme-before-rename": a digest checked on upload. It is no proof of what the disk gives back later.

@@ -116,18 +116,35 @@ func (s *Store) moveAside(key string) (moved bool, err error) {
 
 // openBelow opens a folder by a path of plain names below an open one, none of which may be a symbolic link.
 func openBelow(dir *os.File, rel string) (*os.File, error) {
-	fd, base := int(dir.Fd()), int(dir.Fd())
-	for name := range strings.SplitSeq(rel, "/") {
-		next, err := openAt(fd, name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
-		if fd != base {
-			unix.Close(fd)
-		}
-		if err != nil {
-			return nil, err
-		}
-		fd = next
+	fd, err := openPath(int(dir.Fd()), rel, unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
 	}
 	return os.NewFile(uintptr(fd), rel), nil
+}
+
+// openPath opens for reading what a path of plain names below an open folder leads to, none of which may be a symbolic link: in one call where the
+// system has one for it, else name by name.
+func openPath(dir int, rel string, flags int) (int, error) {
+	if fd, done, err := openWhole(dir, rel, unix.O_RDONLY|flags); done {
+		return fd, os.NewSyscallError("openat2", err)
+	}
+	fd := dir
+	for rest := rel; ; {
+		name, after, more := strings.Cut(rest, "/")
+		how := unix.O_RDONLY | flags
+		if more {
+			how = unix.O_RDONLY | unix.O_DIRECTORY
+		}
+		next, err := openAt(fd, name, how, 0)
+		if fd != dir {
+			unix.Close(fd)
+		}
+		if err != nil || !more {
+			return next, err
+		}
+		fd, rest = next, after
+	}
 }
 
 // prune removes a folder that became empty, and those above it that do. A writer that loses its folder so makes it again.

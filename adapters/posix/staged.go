@@ -58,15 +58,14 @@ func (s *Store) newStaged(folder string) (*staged, error) {
 }
 
 func (s *Store) openUnnamed(folder string) (int, error) {
-	dir, err := s.openFolder(folder)
-	if missing(err) {
-		return openUnnamed(int(s.area.dir.Fd()))
+	if dir, err := s.openFolder(folder); err == nil {
+		fd, err := openUnnamed(int(dir.Fd()))
+		dir.Close()
+		if err == nil {
+			return fd, nil
+		}
 	}
-	if err != nil {
-		return -1, err
-	}
-	defer dir.Close()
-	return openUnnamed(int(dir.Fd()))
+	return openUnnamed(int(s.area.dir.Fd())) // the folder is not there, or is being pruned: anywhere will do
 }
 
 // fill copies the body, which must have exactly size bytes unless that is -1, and returns what it wrote.

@@ -205,12 +205,7 @@ func (s *Store) find(full string) (fd int, st unix.Stat_t, err error) {
 // openFile opens a regular file. Whatever else has the name, a link or a folder, is as good as absent.
 func (s *Store) openFile(p place) (int, unix.Stat_t, error) {
 	var st unix.Stat_t
-	dir, err := s.openFolder(p.folder)
-	if err != nil {
-		return -1, st, err
-	}
-	defer dir.Close()
-	fd, err := openAt(int(dir.Fd()), p.name, unix.O_RDONLY|unix.O_NONBLOCK, 0) // a FIFO must not block
+	fd, err := openPath(int(s.top.Fd()), p.path(), unix.O_NONBLOCK) // a FIFO must not block
 	if err != nil {
 		if errors.Is(err, unix.ENXIO) { // a FIFO or a socket
 			err = fs.ErrNotExist

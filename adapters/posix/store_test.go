@@ -74,7 +74,18 @@ func harness(sync, prefix string) adaptertest.Harness {
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, h := range map[string]adaptertest.Harness{"sync": harness("true", ""), "scratch": harness("false", ""), "prefix": harness("false", "deep/pre fix-")} {
+	named := harness("false", "")
+	unnamed := named.New
+	named.New = func(t *testing.T) adapters.Store {
+		s := unnamed(t)
+		if err := posix.NameStaged(s.(*posix.Store)); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	for name, h := range map[string]adaptertest.Harness{
+		"sync": harness("true", ""), "scratch": harness("false", ""), "prefix": harness("false", "deep/pre fix-"), "named": named,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			adaptertest.Run(t, h)

@@ -49,6 +49,22 @@ func getAttribute(fd int, buf []byte) ([]byte, error) {
 	}
 }
 
+// openWhole opens a path below a folder that has no symbolic link in it. done is false when it has to be opened name by name: kernels before 5.6 and
+// some sandboxes lack the call, and a path that is longer than the kernel takes is still one of names that it takes.
+func openWhole(dir int, rel string, flags int) (fd int, done bool, err error) {
+	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
+	for {
+		fd, err = unix.Openat2(dir, rel, &how)
+		switch err {
+		case unix.EINTR:
+			continue
+		case unix.ENOSYS, unix.EPERM, unix.EINVAL, unix.E2BIG, unix.EAGAIN, unix.ENAMETOOLONG:
+			return -1, false, nil
+		}
+		return fd, true, err
+	}
+}
+
 // openUnnamed makes a file without a name in the file system of a folder. It goes away when it is closed, unless linkUnnamed named it.
 func openUnnamed(dir int) (int, error) {
 	for {

@@ -21,6 +21,8 @@ func setAttribute(int, []byte) error { return errNoAttributes }
 
 func getAttribute(int, []byte) ([]byte, error) { return nil, errNoAttributes }
 
+func openWhole(int, string, int) (fd int, done bool, err error) { return -1, false, nil }
+
 // Outside Linux every staged file has a name.
 func openUnnamed(int) (int, error) { return -1, unix.ENOTSUP }
 

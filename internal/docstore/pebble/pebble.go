@@ -24,9 +24,9 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-// Memory: at most the cache and memTables * memTableBytes, about 80 MiB.
+// Memory: at most the cache and memTables * memTableBytes, about 112 MiB.
 const (
-	cacheBytes    = 32 << 20
+	cacheBytes    = 64 << 20
 	memTableBytes = 16 << 20
 	memTables     = 3
 )
