@@ -9,14 +9,13 @@ package datamover
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/lease"
 	"github.com/opensds/gelato/internal/queue"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/catalogpb"
@@ -46,7 +45,7 @@ type Deps struct {
 // Options tunes the service; the zero value works.
 type Options struct {
 	Logger    *slog.Logger
-	Owner     string // names this process in leases; default a random word
+	Owner     string // names this process in leases; must differ between processes; default one that tells host and process
 	Tasks     int    // worked on at once; default 4
 	Objects   int    // small objects copied at once; default 32
 	Large     int    // large objects copied at once; default 4
@@ -76,7 +75,7 @@ func New(d Deps, o Options) (*Service, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Owner == "" {
-		o.Owner = "datamover-" + strings.ToLower(rand.Text()[:8])
+		o.Owner = lease.NewOwner("datamover")
 	}
 	for _, x := range []struct {
 		v        *int

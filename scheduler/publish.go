@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/dataflowpb"
 )
 
@@ -74,13 +75,12 @@ func (p *publisher) due(unheld []*dataflowpb.Task) (ids []string) {
 
 // republish looks after the tasks of a job that nobody holds, until ctx ends.
 func (d *driver) republish(ctx context.Context) {
-	for sleep(ctx, time.Second) {
+	problem := trouble.New(d.log, "tasks cannot be published again", "job", d.id)
+	for sleep(ctx, problem.Delay(time.Second, maxPause)) {
 		unheld, err := d.Dataflow.UnheldTasks(ctx, &dataflowpb.UnheldTasksRequest{JobId: d.id, Limit: 1000})
 		if err == nil {
 			err = d.pub.publish(ctx, d.pub.due(unheld.GetTasks())...)
 		}
-		if err != nil && ctx.Err() == nil {
-			d.log.WarnContext(ctx, "cannot publish tasks again", "job", d.id, "err", err)
-		}
+		problem.Saw(ctx, err)
 	}
 }

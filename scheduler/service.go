@@ -17,6 +17,7 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/lease"
 	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/catalogpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
@@ -43,11 +44,14 @@ type Deps struct {
 // Options tunes the service; the zero value works.
 type Options struct {
 	Logger   *slog.Logger
-	Owner    string        // names this process in the lease; default "scheduler"
+	Owner    string        // names this process in the lease; must differ between processes; default one that tells host and process
 	LeaseTTL time.Duration // of the leader lease; default 10 s
 	Poll     time.Duration // between looks at open jobs; default 250 ms
 	Jobs     int           // walked at once; default 16
 }
+
+// maxPause bounds the pause after something did not answer.
+const maxPause = 5 * time.Second
 
 // Service is the scheduler of one process.
 type Service struct {
@@ -65,10 +69,10 @@ func New(d Deps, o Options) (*Service, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Owner == "" {
-		o.Owner = "scheduler"
+		o.Owner = lease.NewOwner("scheduler")
 	}
 	if o.LeaseTTL == 0 {
-		o.LeaseTTL = 10 * time.Second
+		o.LeaseTTL = lease.DefaultTTL
 	}
 	if o.Poll == 0 {
 		o.Poll = 250 * time.Millisecond
@@ -81,8 +85,8 @@ func New(d Deps, o Options) (*Service, error) {
 
 // Run leads whenever it has the lease, until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	return lease.Run(ctx, s.Docs, "scheduler", s.o.Owner, s.o.LeaseTTL, func(ctx context.Context, epoch int64) error {
-		s.log.InfoContext(ctx, "leading", "epoch", epoch)
+	o := lease.Options{Owner: s.o.Owner, TTL: s.o.LeaseTTL, Logger: s.log}
+	return lease.Run(ctx, s.Docs, "scheduler", o, func(ctx context.Context, _ int64) error {
 		var wg sync.WaitGroup
 		wg.Go(func() { s.watchPlans(ctx) })
 		s.watchJobs(ctx)
@@ -97,11 +101,10 @@ func (s *Service) watchJobs(ctx context.Context) {
 	defer wg.Wait()
 	var mu sync.Mutex
 	driven := make(map[string]bool)
+	problem := trouble.New(s.log, "open jobs cannot be listed")
 	for {
 		jobs, err := s.Dataflow.OpenJobs(ctx, &dataflowpb.Empty{})
-		if err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "cannot list open jobs", "err", err)
-		}
+		problem.Saw(ctx, err)
 		mu.Lock()
 		for _, j := range jobs.GetJobs() {
 			if driven[j.GetId()] || len(driven) >= s.o.Jobs {
@@ -116,7 +119,7 @@ func (s *Service) watchJobs(ctx context.Context) {
 			})
 		}
 		mu.Unlock()
-		if !sleep(ctx, s.o.Poll) {
+		if !sleep(ctx, problem.Delay(s.o.Poll, maxPause)) {
 			return
 		}
 	}
@@ -124,11 +127,10 @@ func (s *Service) watchJobs(ctx context.Context) {
 
 // watchPlans runs the plans whose policy is due.
 func (s *Service) watchPlans(ctx context.Context) {
+	problem := trouble.New(s.log, "plans that are due cannot be looked for")
 	for {
-		if err := s.runDue(ctx, time.Now()); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "cannot look for plans that are due", "err", err)
-		}
-		if !sleep(ctx, time.Second) {
+		problem.Saw(ctx, s.runDue(ctx, time.Now()))
+		if !sleep(ctx, problem.Delay(time.Second, maxPause)) {
 			return
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 const (
@@ -45,28 +46,41 @@ type Lease struct {
 	deadline time.Time // monotonic; zero: lost or released
 }
 
-// Acquire waits until the lease is free or expired and takes it. It goes on through errors that may pass and ends with ctx.
+// Acquire waits until the lease is free or expired and takes it. It goes on while the document store is away, and ends with ctx.
 // A lease whose holder is gone is taken one TTL (the holder's) after Acquire first saw it, at the latest.
 func Acquire(ctx context.Context, docs docstore.Store, name, owner string, ttl time.Duration) (*Lease, error) {
-	if ttl < time.Millisecond {
-		return nil, errs.Newf(errs.InvalidArgument, "a lease of %v is too short", ttl)
+	return acquire(ctx, docs, name, Options{Owner: owner, TTL: ttl}.defaults())
+}
+
+func acquire(ctx context.Context, docs docstore.Store, name string, o Options) (*Lease, error) {
+	l, err := newLease(docs, name, o.TTL)
+	if err != nil {
+		return nil, err
 	}
-	l := &Lease{docs: docstore.NewCollection[record](docs, collection), name: name, ttl: ttl}
 	var seen watch
+	problem := trouble.New(o.Logger, "a lease cannot be looked at", "lease", name)
 	for {
-		won, wait, err := l.try(ctx, owner, &seen)
+		won, wait, err := l.try(ctx, o.Owner, &seen)
+		problem.Saw(ctx, err)
 		switch {
 		case won:
 			return l, nil
-		case errs.Retryable(err) && ctx.Err() == nil:
-			wait = l.poll()
-		case err != nil:
+		case errs.Is(err, errs.InvalidArgument):
 			return nil, fmt.Errorf("acquire lease %s: %w", name, err)
+		case err != nil:
+			wait = l.poll()
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return nil, fmt.Errorf("acquire lease %s: %w", name, err)
 		}
 	}
+}
+
+func newLease(docs docstore.Store, name string, ttl time.Duration) (*Lease, error) {
+	if ttl < time.Millisecond {
+		return nil, errs.Newf(errs.InvalidArgument, "a lease of %v is too short", ttl)
+	}
+	return &Lease{docs: docstore.NewCollection[record](docs, collection), name: name, ttl: ttl}, nil
 }
 
 // watch is what an observer knows of a lease that another one holds.
@@ -76,6 +90,17 @@ type watch struct {
 	tried docstore.Rev // our own last attempt, whose outcome may be unknown
 }
 
+// see notes that the lease was at rev at a time.
+func (w *watch) see(rev docstore.Rev, now time.Time) {
+	if rev != w.rev {
+		w.rev, w.since = rev, now
+	}
+}
+
+func (w *watch) expires(r record) time.Time {
+	return w.since.Add(time.Duration(r.TTLMillis) * time.Millisecond)
+}
+
 // try looks at the lease once and takes it when it may. Else it says how long to wait before the next look.
 func (l *Lease) try(ctx context.Context, owner string, w *watch) (won bool, wait time.Duration, err error) {
 	rec, rev, err := l.docs.Get(ctx, l.name)
@@ -83,10 +108,8 @@ func (l *Lease) try(ctx context.Context, owner string, w *watch) (won bool, wait
 		return false, 0, err
 	}
 	now := time.Now()
-	if rev != w.rev {
-		w.rev, w.since = rev, now
-	}
-	expires := w.since.Add(time.Duration(rec.TTLMillis) * time.Millisecond)
+	w.see(rev, now)
+	expires := w.expires(rec)
 	ours := rev == w.tried // an attempt of unknown outcome succeeded: take it again, for a whole TTL
 	if rev != "" && !rec.Free && !ours && now.Before(expires) {
 		return false, min(l.poll(), expires.Sub(now)), nil

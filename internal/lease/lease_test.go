@@ -177,7 +177,7 @@ func TestRunLost(t *testing.T) {
 		var epochs []int64
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			err := lease.Run(ctx, sick, "shard", "sick", ttl, func(ctx context.Context, epoch int64) error {
+			err := lease.Run(ctx, sick, "shard", lease.Options{Owner: "sick", TTL: ttl}, func(ctx context.Context, epoch int64) error {
 				epochs = append(epochs, epoch)
 				<-ctx.Done()
 				if cause := context.Cause(ctx); !errors.Is(cause, lease.ErrLost) {
@@ -199,7 +199,7 @@ func TestRunLost(t *testing.T) {
 		sick.stuck = make(chan struct{})
 		sick.mu.Unlock()
 		wg.Go(func() {
-			err := lease.Run(ctx, docs, "shard", "well", ttl, func(ctx context.Context, epoch int64) error {
+			err := lease.Run(ctx, docs, "shard", lease.Options{Owner: "well", TTL: ttl}, func(ctx context.Context, epoch int64) error {
 				starts = append(starts, time.Now())
 				epochs = append(epochs, epoch)
 				<-ctx.Done()
@@ -226,13 +226,13 @@ func TestRunReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		docs := docstoretest.NewMemory()
 		want := errors.New("broken")
-		err := lease.Run(t.Context(), docs, "shard", "a", ttl, func(context.Context, int64) error { return want })
+		err := lease.Run(t.Context(), docs, "shard", lease.Options{Owner: "a", TTL: ttl}, func(context.Context, int64) error { return want })
 		if !errors.Is(err, want) {
 			t.Errorf("got %v, want %v", err, want)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
-		err = lease.Run(ctx, docs, "shard", "b", ttl, func(ctx context.Context, epoch int64) error {
+		err = lease.Run(ctx, docs, "shard", lease.Options{Owner: "b", TTL: ttl}, func(ctx context.Context, epoch int64) error {
 			if took := time.Since(start); took != 0 || epoch != 2 {
 				t.Errorf("after %v with epoch %d, want at once with 2", took, epoch)
 			}

@@ -2,8 +2,12 @@ package lease
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,15 +15,52 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
+// Options of Run and Share; the zero value works.
+type Options struct {
+	Owner  string        // names this process, for people; default NewOwner("gelato")
+	TTL    time.Duration // default DefaultTTL
+	Logger *slog.Logger  // told of every change of hands; nil: silent
+}
+
+// DefaultTTL makes sure that the work of a dead process goes on within 15 s: its lease has expired a TTL after an observer saw its last
+// renewal, and observers look every quarter of a TTL.
+const DefaultTTL = 10 * time.Second
+
+func (o Options) defaults() Options {
+	if o.Owner == "" {
+		o.Owner = NewOwner("gelato")
+	}
+	if o.TTL == 0 {
+		o.TTL = DefaultTTL
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// NewOwner names this process, and one service in it: service@host/pid/nonce. No two are alike.
+func NewOwner(service string) string {
+	host, err := os.Hostname()
+	if err != nil || len(host) > 255 {
+		host = "unknown"
+	}
+	var nonce [4]byte
+	rand.Read(nonce[:]) // never fails
+	return fmt.Sprintf("%s@%s/%d/%x", service, strings.ToValidUTF8(host, "?"), os.Getpid(), nonce)
+}
+
 // ErrLost is the cause with which Run cancels the context of its function when the lease is lost.
 var ErrLost = errors.New("lease lost")
 
 // Run acquires the lease and calls f while it is held, renewing it meanwhile. When the lease is lost, f's context is cancelled; once f
 // has returned, Run acquires again, with a higher epoch. When f returns by itself, Run releases the lease and returns what f returned. When
-// ctx ends, Run waits for f, releases and returns nil.
-func Run(ctx context.Context, docs docstore.Store, name, owner string, ttl time.Duration, f func(ctx context.Context, epoch int64) error) error {
+// ctx ends, Run waits for f, releases and returns nil. That the document store is away never ends it.
+func Run(ctx context.Context, docs docstore.Store, name string, o Options, f func(ctx context.Context, epoch int64) error) error {
+	o = o.defaults()
+	log := o.Logger.With("lease", name, "owner", o.Owner)
 	for {
-		l, err := Acquire(ctx, docs, name, owner, ttl)
+		l, err := acquire(ctx, docs, name, o)
 		if ctx.Err() != nil {
 			if err == nil {
 				l.giveUp(ctx)
@@ -29,13 +70,16 @@ func Run(ctx context.Context, docs docstore.Store, name, owner string, ttl time.
 		if err != nil {
 			return err
 		}
+		log.InfoContext(ctx, "lease taken", "epoch", l.Epoch())
 		held, err := l.hold(ctx, f)
 		switch {
 		case ctx.Err() != nil:
+			log.InfoContext(ctx, "lease handed back", "epoch", l.Epoch())
 			return nil
 		case held:
 			return err
 		}
+		log.WarnContext(ctx, "lease lost", "epoch", l.Epoch())
 	}
 }
 

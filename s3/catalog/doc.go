@@ -43,7 +43,7 @@
 //
 // # The journal's reader
 //
-// Each shard has one, by lease; a second one may run for a moment. A pass reads pages of notes and settles them per bucket:
+// Each shard has one, by lease; several processes share the shards out evenly. A second one may run for a moment. A pass reads pages of notes and settles them per bucket:
 //
 //  1. Read the ledger, then the heads, then the notes once more. Notes that come with this last reading are not counted in that ledger,
 //     and those which the heads call committed are final.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opensds/gelato/internal/blob"
 	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/lease"
 )
 
 // Options of New. The zero value has the defaults.
@@ -16,8 +17,8 @@ type Options struct {
 	GarbageGrace  time.Duration // how long replaced bytes stay for those who still read them; 1 h
 	Skew          time.Duration // how far the clocks of two processes may differ; 2 s. Safety does not rest on it, only patience
 	UploadKeep    time.Duration // how long a completed upload repeats its answer; 24 h
-	LeaseTTL      time.Duration // of a shard's reader; 30 s
-	Owner         string        // names this process in leases; must differ between processes; a random word
+	LeaseTTL      time.Duration // of a shard's reader; 10 s
+	Owner         string        // names this process in leases; must differ between processes; one that tells host and process
 	Log           *slog.Logger  // nil: silent
 
 	minPart int64 // smallest part of a multipart upload but the last; tests make it small
@@ -54,7 +55,7 @@ func New(docs docstore.Store, stores StoreOpener, tag blob.Tag, o Options) (*Cat
 	def(&o.GarbageGrace, time.Hour)
 	def(&o.Skew, 2*time.Second)
 	def(&o.UploadKeep, 24*time.Hour)
-	def(&o.LeaseTTL, 30*time.Second)
+	def(&o.LeaseTTL, lease.DefaultTTL)
 	if o.minPart == 0 {
 		o.minPart = 5 << 20
 	}
@@ -62,7 +63,7 @@ func New(docs docstore.Store, stores StoreOpener, tag blob.Tag, o Options) (*Cat
 		o.page = notePage
 	}
 	if o.Owner == "" {
-		o.Owner = string(docstore.NewRev(time.Now(), ""))
+		o.Owner = lease.NewOwner("s3")
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

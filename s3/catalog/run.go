@@ -3,58 +3,74 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/lease"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
-// Run reads the journal, collects garbage and carries on uploads until ctx ends. Of several processes each shard is read by the one that holds its lease.
+// uploadsPiece is the piece of work beside the shards: uploads that were left half done.
+const uploadsPiece = "uploads"
+
+// maxDelay bounds the pause after passes that failed.
+const maxDelay = 30 * time.Second
+
+// Run reads the journal, collects garbage and carries on uploads until ctx ends. Processes split the shards among them by leases; each shard is read
+// by the one that holds it.
 func (c *Catalog) Run(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	pieces := []string{uploadsPiece}
+	of := map[string]int{}
 	for shard := range shards {
-		group.Go(func() error {
-			return lease.Run(ctx, c.docs, fmt.Sprintf("catalog/journal/%02d", shard), c.opt.Owner, c.opt.LeaseTTL, func(ctx context.Context, _ int64) error {
-				return c.read(ctx, shard)
-			})
-		})
+		p := fmt.Sprintf("journal/%02d", shard)
+		pieces = append(pieces, p)
+		of[p] = shard
 	}
-	group.Go(func() error {
-		return lease.Run(ctx, c.docs, "catalog/uploads", c.opt.Owner, c.opt.LeaseTTL, func(ctx context.Context, _ int64) error {
-			return c.every(ctx, c.opt.SweepInterval, func(ctx context.Context) (time.Time, error) { return time.Time{}, c.sweepUploads(ctx) })
+	o := lease.Options{Owner: c.opt.Owner, TTL: c.opt.LeaseTTL, Logger: c.log}
+	return lease.Share(ctx, c.docs, "catalog", pieces, o, func(ctx context.Context, piece string, _ int64) {
+		if piece != uploadsPiece {
+			c.read(ctx, of[piece])
+			return
+		}
+		c.every(ctx, "uploads cannot be carried on", c.opt.SweepInterval, func(ctx context.Context) (time.Time, error) {
+			return time.Time{}, c.sweepUploads(ctx)
 		})
 	})
-	return group.Wait()
 }
 
 // read makes the passes of one shard. Garbage has a loop of its own, so that a store that hangs does not hold up the journal.
-func (c *Catalog) read(ctx context.Context, shard int) error {
-	group, ctx := errgroup.WithContext(ctx)
+func (c *Catalog) read(ctx context.Context, shard int) {
+	var group sync.WaitGroup
 	interval := min(c.opt.SweepInterval, max(c.opt.GarbageGrace, time.Second))
-	group.Go(func() error {
-		return c.every(ctx, interval, func(ctx context.Context) (time.Time, error) { return time.Time{}, c.sweep(ctx, shard) })
+	group.Go(func() {
+		c.every(ctx, "the journal cannot be read", interval, func(ctx context.Context) (time.Time, error) { return time.Time{}, c.sweep(ctx, shard) })
 	})
-	group.Go(func() error {
-		return c.every(ctx, interval, func(ctx context.Context) (time.Time, error) { return c.collect(ctx, shard) })
+	group.Go(func() {
+		c.every(ctx, "garbage cannot be collected", interval, func(ctx context.Context) (time.Time, error) { return c.collect(ctx, shard) })
 	})
-	return group.Wait()
+	group.Wait()
 }
 
-// every calls pass at once, then after each interval, when the pass asked to be called, and when Poke is called. A pass that fails is logged and tried again.
-func (c *Catalog) every(ctx context.Context, interval time.Duration, pass func(context.Context) (next time.Time, err error)) error {
+// every calls pass at once, then after each interval, when the pass asked to be called, and when Poke is called, until ctx ends. A pass that
+// fails is tried again, soon at first: what it waits for may be back in a second.
+func (c *Catalog) every(ctx context.Context, what string, interval time.Duration, pass func(context.Context) (next time.Time, err error)) {
+	problem := trouble.New(c.log, what)
 	for {
 		poked := c.poked()
 		next, err := pass(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
-		if err != nil && !errs.Is(err, errs.FailedPrecondition) {
-			c.log.WarnContext(ctx, "a pass over the journal failed", "err", err)
+		if errs.Is(err, errs.FailedPrecondition) { // another reader was here
+			err = nil
 		}
+		problem.Saw(ctx, err)
 		delay := interval
-		if !next.IsZero() {
+		switch {
+		case err != nil:
+			delay = min(delay, problem.Delay(time.Second, maxDelay))
+		case !next.IsZero():
 			delay = min(delay, max(time.Until(next), 10*time.Millisecond))
 		}
 		t := time.NewTimer(delay)
