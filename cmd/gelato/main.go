@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/opensds/gelato/cmd/gelato/certs"
 	"github.com/opensds/gelato/cmd/gelato/client"
+	"github.com/opensds/gelato/cmd/gelato/health"
 	"github.com/opensds/gelato/cmd/gelato/up"
 	"github.com/opensds/gelato/internal/run"
 )
@@ -21,6 +23,7 @@ func main() {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(up.Command())
+	root.AddCommand(certs.Command(), health.Command())
 	root.AddCommand(client.Commands()...)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "gelato:", client.Message(err))
