@@ -188,7 +188,7 @@ func (s *Service) jobProto(id string, j *jobDoc) *dataflowpb.Job {
 	}
 	c := j.Counters
 	if !j.over() {
-		c.add(s.live.running(id))
+		c.add(s.live.running(id, j))
 		out.Rate = s.live.rate(id, c.PassedBytes-c.SkippedBytes)
 	}
 	out.Counters = c.proto()

@@ -18,6 +18,7 @@ func (s *Service) UnheldTasks(ctx context.Context, r *dataflowpb.UnheldTasksRequ
 		return nil, err
 	}
 	answer := &dataflowpb.Tasks{}
+	s.live.keep(r.GetJobId(), &j)
 	if j.over() || len(j.Open) == 0 {
 		return answer, nil
 	}
@@ -172,7 +173,7 @@ func (s *Service) Heartbeat(ctx context.Context, r *dataflowpb.HeartbeatRequest)
 	}
 	c := j.Counters
 	s.live.beat(id, rev, countersOf(r.GetDone()))
-	c.add(s.live.running(id.job))
+	c.add(s.live.running(id.job, &j))
 	s.live.sample(id.job, c.PassedBytes-c.SkippedBytes)
 	return answer, nil
 }
@@ -247,7 +248,8 @@ func (s *Service) finish(ctx context.Context, id taskID, rev docstore.Rev, l lea
 	return s.fold(ctx, id, l.Result)
 }
 
-// giveUp reports every entry of a task whose holders keep dying as failed, as one more attempt.
+// giveUp takes the lease of a task whose holders keep dying, and reports every entry as failed. It must hold it first: another one
+// may be about to report under the next epoch.
 func (s *Service) giveUp(ctx context.Context, id taskID, old docstore.Item[leaseDoc]) error {
 	doc, _, err := s.tasks.Get(ctx, id.String())
 	if err != nil {
@@ -263,9 +265,16 @@ func (s *Service) giveUp(ctx context.Context, id taskID, old docstore.Item[lease
 		outcomes[i] = &dataflowpb.Outcome{Key: e.GetKey(), Bytes: e.GetSize(), Outcome: failed, Reason: reason}
 	}
 	l := old.Value
-	l.Epoch, l.Owner, l.Deaths = l.Epoch+1, "dataflow", l.Deaths+1
+	l.State, l.Epoch, l.Owner, l.Deaths, l.Beat = held, l.Epoch+1, s.o.Owner, l.Deaths+1, 0
+	rev, err := s.leases.Replace(ctx, id.String(), old.Rev, l)
+	if errs.Is(err, errs.FailedPrecondition) {
+		return nil // its holder lives after all, or somebody else was here
+	}
+	if err != nil {
+		return err
+	}
 	s.log.ErrorContext(ctx, "a task is given up", "task", id.String(), "deaths", l.Deaths)
-	if err := s.finish(ctx, id, old.Rev, l, outcomes); err != nil && errs.ReasonOf(err) != "Stale" {
+	if err := s.finish(ctx, id, rev, l, outcomes); err != nil && errs.ReasonOf(err) != "Stale" {
 		return err
 	}
 	return nil

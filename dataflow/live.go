@@ -1,6 +1,7 @@
 package dataflow
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -87,16 +88,35 @@ func (l *live) forget(job string) {
 	}
 }
 
-// running is what the attempts that are under way have done.
-func (l *live) running(job string) (c counters) {
+// running is what the attempts have done that are under way on the open tasks of a job. One that another process has counted is not among them.
+func (l *live) running(job string, j *jobDoc) (c counters) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for id, a := range l.tasks {
-		if id.job == job {
+	for _, seq := range j.Open {
+		if a := l.tasks[taskID{job, j.Pass, seq}]; a != nil {
 			c.add(a.done)
 		}
 	}
 	return c
+}
+
+// keep forgets the tasks of a job that are not open any more: other processes may have finished them.
+func (l *live) keep(job string, j *jobDoc) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.tasks {
+		if id.job == job && (id.pass < j.Pass || id.pass == j.Pass && id.seq < j.NextSeq && !slices.Contains(j.Open, id.seq)) {
+			delete(l.tasks, id)
+		}
+	}
+}
+
+// reset drops everything.
+func (l *live) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.tasks)
+	clear(l.jobs)
 }
 
 // sample notes how many bytes a job has copied by now.

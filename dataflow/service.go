@@ -12,18 +12,25 @@
 //   - the job document holds the numbers of its open tasks. A finished task is folded into the counters by the compare-and-set that
 //     removes its number: exactly once.
 //
+// Any number of processes may serve it at once on the same documents: every answer comes from them, and all that a process remembers by itself (live.go) is
+// how long it has seen leases unchanged and what running attempts have done so far. So that these counters are whole, one
+// process leads, by lease, and health sends callers there. One that is called all the same does the right thing, only with less recent counters.
+//
 // Only cmd imports it; other services know proto/dataflowpb.
 package dataflow
 
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/lease"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/catalogpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
@@ -32,6 +39,8 @@ import (
 // Options tunes the service; the zero value works.
 type Options struct {
 	Logger       *slog.Logger
+	Owner        string        // names this process in the leader's lease; must differ between processes; default one that tells host and process
+	LeaderTTL    time.Duration // of the leader's lease; default 10 s
 	LeaseTTL     time.Duration // of a task's lease; default 30 s
 	MaxOpenTasks int           // of one job, so that cancel acts soon and the job document stays small; default 64
 	MaxDeaths    int           // holders of one task that may vanish before it is given up; default 5
@@ -55,6 +64,11 @@ type Service struct {
 	reports  docstore.Collection[reportDoc]
 
 	live *live
+	docs docstore.Store
+
+	mu      sync.Mutex
+	leading bool
+	tell    []func(leading bool)
 }
 
 // New makes the service. The clients are asked only whether what a plan names exists.
@@ -64,6 +78,12 @@ func New(docs docstore.Store, catalog catalogpb.CatalogClient, backends backendp
 	}
 	if o.LeaseTTL == 0 {
 		o.LeaseTTL = 30 * time.Second
+	}
+	if o.Owner == "" {
+		o.Owner = lease.NewOwner("dataflow")
+	}
+	if o.LeaderTTL == 0 {
+		o.LeaderTTL = lease.DefaultTTL
 	}
 	if o.MaxOpenTasks == 0 {
 		o.MaxOpenTasks = 64
@@ -85,28 +105,57 @@ func New(docs docstore.Store, catalog catalogpb.CatalogClient, backends backendp
 		leases:   docstore.NewCollection[leaseDoc](docs, "task-leases"),
 		reports:  docstore.NewCollection[reportDoc](docs, "reports"),
 		live:     newLive(),
+		docs:     docs,
 	}, nil
 }
 
-// Register serves the service on s.
-func (s *Service) Register(g grpc.ServiceRegistrar) { dataflowpb.RegisterDataflowServer(g, s) }
+// Register serves the service on g. A g that has a method SetLeading(bool), as *rpc.Server has, is told whether this process leads.
+func (s *Service) Register(g grpc.ServiceRegistrar) {
+	dataflowpb.RegisterDataflowServer(g, s)
+	if l, ok := g.(interface{ SetLeading(bool) }); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.tell = append(s.tell, l.SetLeading)
+		l.SetLeading(s.leading)
+	}
+}
 
-// healInterval is how often Run looks for plans whose job was not stored because a process died in between.
-const healInterval = time.Minute
+const (
+	healInterval = time.Minute     // between looks for plans whose job was not stored because a process died in between
+	healAgain    = 5 * time.Second // after one that failed, at first
+)
 
-// Run keeps state whole until ctx ends.
+// Run leads whenever it has the lease, until ctx ends. The leader keeps state whole.
 func (s *Service) Run(ctx context.Context) error {
-	tick := time.NewTicker(healInterval)
-	defer tick.Stop()
-	for {
-		if err := s.healPlans(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "cannot look after plans", "err", err)
+	o := lease.Options{Owner: s.o.Owner, TTL: s.o.LeaderTTL, Logger: s.log}
+	return lease.Run(ctx, s.docs, "dataflow", o, func(ctx context.Context, _ int64) error {
+		s.lead(true)
+		defer s.lead(false)
+		problem := trouble.New(s.log, "plans cannot be looked after")
+		for {
+			err := s.healPlans(ctx)
+			problem.Saw(ctx, err)
+			wait := healInterval
+			if err != nil {
+				wait = problem.Delay(healAgain, healInterval)
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(wait):
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
+	})
+}
+
+// lead begins or ends leadership. What was remembered under another leader is out of date.
+func (s *Service) lead(leading bool) {
+	s.live.reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leading = leading
+	for _, tell := range s.tell {
+		tell(leading)
 	}
 }
 

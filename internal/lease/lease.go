@@ -26,7 +26,7 @@ const (
 
 // record is the document of a lease.
 type record struct {
-	Owner     string `bson:"owner"` // for people; the epoch tells holders apart
+	Owner     string `bson:"owner"` // a process; the epoch tells its holdings apart
 	Epoch     int64  `bson:"epoch"`
 	TTLMillis int64  `bson:"ttl"`
 	Free      bool   `bson:"free"` // released
@@ -47,7 +47,8 @@ type Lease struct {
 }
 
 // Acquire waits until the lease is free or expired and takes it. It goes on while the document store is away, and ends with ctx.
-// A lease whose holder is gone is taken one TTL (the holder's) after Acquire first saw it, at the latest.
+// A lease whose holder is gone is taken one TTL (the holder's) after Acquire first saw it, at the latest. No two holders have one owner: what
+// this owner is said to hold is taken at once.
 func Acquire(ctx context.Context, docs docstore.Store, name, owner string, ttl time.Duration) (*Lease, error) {
 	return acquire(ctx, docs, name, Options{Owner: owner, TTL: ttl}.defaults())
 }
@@ -110,7 +111,8 @@ func (l *Lease) try(ctx context.Context, owner string, w *watch) (won bool, wait
 	now := time.Now()
 	w.see(rev, now)
 	expires := w.expires(rec)
-	ours := rev == w.tried // an attempt of unknown outcome succeeded: take it again, for a whole TTL
+	// An attempt of unknown outcome succeeded, or a holding of this process ended that could not be released: take it again, for a whole TTL.
+	ours := rev == w.tried || rec.Owner == owner
 	if rev != "" && !rec.Free && !ours && now.Before(expires) {
 		return false, min(l.poll(), expires.Sub(now)), nil
 	}

@@ -117,7 +117,7 @@ func TestContention(t *testing.T) {
 		for i := range 6 {
 			wg.Go(func() {
 				for range 10 {
-					l, err := lease.Acquire(t.Context(), docs, "leader", string(rune('a'+i)), ttl)
+					l, err := lease.Acquire(t.Context(), docs, "leader", lease.NewOwner("x"), ttl)
 					if err != nil {
 						t.Error(err)
 						return

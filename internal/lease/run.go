@@ -17,7 +17,7 @@ import (
 
 // Options of Run and Share; the zero value works.
 type Options struct {
-	Owner  string        // names this process, for people; default NewOwner("gelato")
+	Owner  string        // names this process, and no other; default NewOwner("gelato")
 	TTL    time.Duration // default DefaultTTL
 	Logger *slog.Logger  // told of every change of hands; nil: silent
 }

@@ -92,7 +92,7 @@ func (s *share) look(ctx context.Context, holders *sync.WaitGroup) (next time.Du
 		switch {
 		case it.Key == s.member(s.o.Owner):
 		case !strings.HasPrefix(name, "members/"):
-			open[name] = dead && open[name]
+			open[name] = open[name] && (dead || it.Value.Owner == s.o.Owner) // balance knows which of its own are held
 		case !dead:
 			members++
 		case it.Value.Free || -left > 10*s.o.TTL: // ended, or killed long ago

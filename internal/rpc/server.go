@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -48,6 +49,9 @@ type Server struct {
 	name        string
 	credentials Credentials
 	health      *health.Server
+
+	mu               sync.Mutex
+	serving, leading bool
 }
 
 // NewServer makes a server. Services are registered on it before Serve.
@@ -69,7 +73,7 @@ func NewServer(o ServerOptions) *Server {
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.UnaryInterceptor(unary(o, admit)), grpc.StreamInterceptor(stream(o, admit)),
 	}, o.GRPC...)
-	s := &Server{Server: grpc.NewServer(options...), name: o.Name, credentials: o.Credentials, health: health.NewServer()}
+	s := &Server{Server: grpc.NewServer(options...), name: o.Name, credentials: o.Credentials, health: health.NewServer(), leading: true}
 	healthpb.RegisterHealthServer(s.Server, s.health)
 	s.SetServing(true)
 	return s
@@ -77,12 +81,32 @@ func NewServer(o ServerOptions) *Server {
 
 // SetServing says whether callers should come here: they go elsewhere, or wait, while it is false. It makes no difference once Stop was called.
 func (s *Server) SetServing(serving bool) {
-	status := healthpb.HealthCheckResponse_NOT_SERVING
-	if serving {
-		status = healthpb.HealthCheckResponse_SERVING
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.serving = serving
+	s.tell()
+}
+
+// SetLeading says whether this process leads, of several that are well and of which one serves. Callers see the leader only, while "" says
+// SERVING for the others too. Until it is called the process leads.
+func (s *Server) SetLeading(leading bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leading = leading
+	s.tell()
+}
+
+func (s *Server) tell() {
+	status := func(serving bool) healthpb.HealthCheckResponse_ServingStatus {
+		if serving {
+			return healthpb.HealthCheckResponse_SERVING
+		}
+		return healthpb.HealthCheckResponse_NOT_SERVING
 	}
-	s.health.SetServingStatus(s.name, status)
-	s.health.SetServingStatus("", status)
+	s.health.SetServingStatus("", status(s.serving))
+	if s.name != "" {
+		s.health.SetServingStatus(s.name, status(s.serving && s.leading))
+	}
 }
 
 // Serve accepts connections until Stop. Without credentials it serves a Pipe only.

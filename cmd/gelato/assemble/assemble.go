@@ -15,6 +15,7 @@ import (
 	"github.com/opensds/gelato/adapters/pool"
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/lease"
 	"github.com/opensds/gelato/internal/queue"
 	"github.com/opensds/gelato/internal/run"
 	"github.com/opensds/gelato/internal/seal"
@@ -47,8 +48,20 @@ type Options struct {
 	Domain        string        // s3: of virtual-host style requests
 	GarbageGrace  time.Duration // s3: how long replaced bytes stay
 	SweepInterval time.Duration // s3: between two passes of the journal's readers
-	LeaseTTL      time.Duration // s3, dataflow: how long a lost process holds shards, writes and tasks
-	LeaderTTL     time.Duration // scheduler: how long a lost leader is waited for
+	WriteTTL      time.Duration // s3: how long a write goes on without being renewed
+	LeaseTTL      time.Duration // dataflow: how long a lost datamover holds its tasks
+	LeaderTTL     time.Duration // s3, dataflow, scheduler: how long a lost process holds its shards and its leadership; LeaseTTL if that is shorter than its default
+}
+
+// leader is LeaderTTL with its default.
+func (o Options) leader() time.Duration {
+	switch {
+	case o.LeaderTTL > 0:
+		return o.LeaderTTL
+	case o.LeaseTTL > 0:
+		return min(o.LeaseTTL, lease.DefaultTTL)
+	}
+	return lease.DefaultTTL
 }
 
 // Service is one service, assembled and not yet running.

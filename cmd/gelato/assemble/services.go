@@ -63,8 +63,8 @@ func API(_ context.Context, d Deps, o Options) (*Service, error) {
 // S3 builds the S3 front end and the catalog behind it. It needs State, Cluster, Box, Stores, Peers.Backend and Peers.API.
 func S3(_ context.Context, d Deps, o Options) (*Service, error) {
 	log := d.Telemetry.Log.With("service", "s3")
-	heads, err := catalog.New(d.State, d.Stores, blob.TagOf(d.Cluster), catalog.Options{TTL: o.LeaseTTL, SweepInterval: o.SweepInterval,
-		GarbageGrace: o.GarbageGrace, LeaseTTL: o.LeaseTTL, Log: log})
+	heads, err := catalog.New(d.State, d.Stores, blob.TagOf(d.Cluster), catalog.Options{TTL: o.WriteTTL, SweepInterval: o.SweepInterval,
+		GarbageGrace: o.GarbageGrace, LeaseTTL: o.leader(), Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func S3(_ context.Context, d Deps, o Options) (*Service, error) {
 // Dataflow builds the service of plans and jobs. It needs State, Peers.S3 and Peers.Backend.
 func Dataflow(_ context.Context, d Deps, o Options) (*Service, error) {
 	s, err := dataflow.New(d.State, catalogpb.NewCatalogClient(d.Peers.S3), backendpb.NewBackendsClient(d.Peers.Backend),
-		dataflow.Options{Logger: d.Telemetry.Log.With("service", "dataflow"), LeaseTTL: o.LeaseTTL})
+		dataflow.Options{Logger: d.Telemetry.Log.With("service", "dataflow"), LeaseTTL: o.LeaseTTL, LeaderTTL: o.leader()})
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func Dataflow(_ context.Context, d Deps, o Options) (*Service, error) {
 func Scheduler(_ context.Context, d Deps, o Options) (*Service, error) {
 	s, err := scheduler.New(scheduler.Deps{Docs: d.State, Queue: d.Queue, Dataflow: dataflowpb.NewDataflowClient(d.Peers.Dataflow),
 		Catalog: catalogpb.NewCatalogClient(d.Peers.S3), Backends: backendpb.NewBackendsClient(d.Peers.Backend), Stores: d.Stores},
-		scheduler.Options{Logger: d.Telemetry.Log.With("service", "scheduler"), LeaseTTL: o.LeaderTTL})
+		scheduler.Options{Logger: d.Telemetry.Log.With("service", "scheduler"), LeaseTTL: o.leader()})
 	if err != nil {
 		return nil, err
 	}

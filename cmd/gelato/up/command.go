@@ -15,13 +15,13 @@ import (
 
 // settings are the flags of `gelato up`; their help texts are their documentation.
 type settings struct {
-	data, s3Listen, apiListen        string
-	state, queue                     string
-	rootAccess, rootSecret           string
-	region, domain                   string
-	garbageGrace, sweepInterval, ttl time.Duration
-	masterKeyFile                    string
-	logLevel, logFormat              string
+	data, s3Listen, apiListen                  string
+	state, queue                               string
+	rootAccess, rootSecret                     string
+	region, domain                             string
+	garbageGrace, sweepInterval, ttl, writeTTL time.Duration
+	masterKeyFile                              string
+	logLevel, logFormat                        string
 }
 
 // Command is the command.
@@ -44,6 +44,7 @@ func Command() *cobra.Command {
 	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 	f.DurationVar(&s.sweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
 	f.DurationVar(&s.ttl, "lease-ttl", 30*time.Second, "how soon the work of a lost process is taken over")
+	f.DurationVar(&s.writeTTL, "write-ttl", 30*time.Second, "how long a write to a bucket may be out of touch before it is given up")
 	f.StringVar(&s.masterKeyFile, "master-key-file", "", "file of the key that seals credentials, made when absent (default DIR/master.key)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
@@ -78,8 +79,8 @@ func (s *settings) validate() error {
 		return errs.Newf(errs.InvalidArgument, "GELATO_ROOT_ACCESS_KEY and GELATO_ROOT_SECRET_KEY go together")
 	case s.region == "":
 		return errs.Newf(errs.InvalidArgument, "--s3-region must not be empty")
-	case s.garbageGrace < 0 || s.sweepInterval <= 0 || s.ttl < time.Second:
-		return errs.Newf(errs.InvalidArgument, "--garbage-grace must not be negative, --sweep-interval must be positive, --lease-ttl at least 1s")
+	case s.garbageGrace < 0 || s.sweepInterval <= 0 || s.ttl < time.Second || s.writeTTL < time.Second:
+		return errs.Newf(errs.InvalidArgument, "--garbage-grace must not be negative, --sweep-interval must be positive, --lease-ttl and --write-ttl at least 1s")
 	}
 	return nil
 }

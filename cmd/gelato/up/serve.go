@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"time"
 
 	"google.golang.org/grpc"
 
@@ -73,7 +72,7 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 	defer deps.Stores.Close()
 	o := assemble.Options{RootAccess: access, RootSecret: secret, LocalDir: filepath.Join(s.data, backend.LocalName),
 		Region: s.region, Domain: s.domain, GarbageGrace: s.garbageGrace, SweepInterval: s.sweepInterval,
-		LeaseTTL: s.ttl, LeaderTTL: min(10*time.Second, s.ttl)}
+		LeaseTTL: s.ttl, WriteTTL: s.writeTTL}
 	handlers := map[string]http.Handler{}
 	for _, name := range assemble.Names() {
 		service, err := assemble.Build(ctx, name, deps, o)

@@ -61,7 +61,7 @@ func newStage(t *testing.T, leaseTTL time.Duration) *stage {
 	s.a.CreateBucket(native)
 	s.b.CreateBucket(native)
 	s.gelato = testbed.StartGelato(t, testbed.GelatoOptions{
-		Args: []string{"--garbage-grace", grace.String(), "--sweep-interval", "1s", "--lease-ttl", leaseTTL.String()},
+		Args: []string{"--garbage-grace", grace.String(), "--sweep-interval", "1s", "--lease-ttl", leaseTTL.String(), "--write-ttl", leaseTTL.String()},
 	})
 	ctx := t.Context()
 	for name, server := range map[string]*testbed.S3Server{"store-a": s.a, "store-b": s.b} {
