@@ -49,6 +49,16 @@ maven_jars() {
 	rm -rf "$work"
 }
 
+# mongo_server COORDINATES... brings mongo-java-server and compiles the test server around it.
+mongo_server() {
+	maven_jars mongo "$@"
+	local classes
+	classes=$(mktemp -d)
+	javac -cp "$dir/mongo/*" -d "$classes" internal/testbed/mongoserver/Server.java
+	jar --create --file "$dir/mongo/server.jar" -C "$classes" .
+	rm -rf "$classes"
+}
+
 # venv PACKAGE==VERSION... makes a Python environment of its own.
 venv() {
 	rm -rf "$dir/venv"
@@ -62,6 +72,6 @@ venv() {
 once versitygw "$VERSITYGW" go_tool "$VERSITYGW"
 once rclone "$RCLONE" go_tool "$RCLONE"
 once venv "${PYTHON[*]}" venv "${PYTHON[@]}"
-once mongo "${MONGO[*]}" maven_jars mongo "${MONGO[@]}"
+once mongo "${MONGO[*]} $(cksum <internal/testbed/mongoserver/Server.java)" mongo_server "${MONGO[@]}"
 once kafka "${KAFKA[*]}" maven_jars kafka "${KAFKA[@]}"
 once docker "$(sha256sum tools/testbed-docker.sh)" tools/testbed-docker.sh "$dir/docker"
