@@ -23,7 +23,7 @@ func main() {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(up.Command())
-	root.AddCommand(certs.Command(), health.Command())
+	root.AddCommand(certs.Command(), certs.SecretsCommand(), health.Command())
 	root.AddCommand(client.Commands()...)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "gelato:", client.Message(err))
