@@ -1,4 +1,4 @@
-// Gelato is the one binary: the services, all together (`gelato up`), and the client commands.
+// Gelato is the one binary: the services, all together (`gelato up`) or each by itself (`gelato serve`), and the client commands.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"github.com/opensds/gelato/cmd/gelato/certs"
 	"github.com/opensds/gelato/cmd/gelato/client"
 	"github.com/opensds/gelato/cmd/gelato/health"
+	"github.com/opensds/gelato/cmd/gelato/serve"
 	"github.com/opensds/gelato/cmd/gelato/up"
 	"github.com/opensds/gelato/internal/run"
 )
@@ -22,7 +23,7 @@ func main() {
 		Use: "gelato", Short: "One S3 endpoint over many object stores",
 		SilenceUsage: true, SilenceErrors: true,
 	}
-	root.AddCommand(up.Command())
+	root.AddCommand(up.Command(), serve.Command(), serve.ConfigCommand())
 	root.AddCommand(certs.Command(), certs.SecretsCommand(), health.Command())
 	root.AddCommand(client.Commands()...)
 	if err := root.ExecuteContext(ctx); err != nil {

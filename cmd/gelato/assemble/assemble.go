@@ -51,6 +51,8 @@ type Options struct {
 	WriteTTL      time.Duration // s3: how long a write goes on without being renewed
 	LeaseTTL      time.Duration // dataflow: how long a lost datamover holds its tasks
 	LeaderTTL     time.Duration // s3, dataflow, scheduler: how long a lost process holds its shards and its leadership; LeaseTTL if that is shorter than its default
+
+	Tasks, Objects, Large, Parts int // datamover: what it does at once
 }
 
 // leader is LeaderTTL with its default.
@@ -94,4 +96,21 @@ func Build(ctx context.Context, name string, d Deps, o Options) (*Service, error
 		return Datamover(ctx, d, o)
 	}
 	return nil, errs.Newf(errs.InvalidArgument, "there is no service %q", name)
+}
+
+// Calls returns the services that a service calls.
+func Calls(name string) []string {
+	switch name {
+	case "backend":
+		return []string{"dataflow", "s3"}
+	case "api":
+		return []string{"backend", "dataflow", "s3"}
+	case "s3":
+		return []string{"api", "backend"}
+	case "dataflow":
+		return []string{"backend", "s3"}
+	case "scheduler", "datamover":
+		return []string{"backend", "dataflow", "s3"}
+	}
+	return nil
 }

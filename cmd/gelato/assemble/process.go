@@ -18,6 +18,7 @@ type Process struct {
 	Services []*Service
 	GRPC     []GRPC
 	HTTP     []*HTTP
+	Ops      *HTTP  // drained last of all; nil when one of HTTP does its work
 	Ready    func() // called once everything serves
 }
 
@@ -28,7 +29,7 @@ type GRPC struct {
 	Listener net.Listener
 }
 
-// Run serves until ctx ends, and then drains: readiness goes first, then requests finish, then loops end and give back their leases, then
+// Run serves until ctx ends, and then drains: readiness and health go first, then requests finish, then loops end and give back their leases, then
 // queue and gRPC servers. nil when all of that went well, also when ctx ended during the start.
 func (p *Process) Run(ctx context.Context) error {
 	tel := p.Deps.Telemetry
@@ -43,7 +44,16 @@ func (p *Process) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+	notServing := context.AfterFunc(ctx, func() {
+		for _, g := range p.GRPC {
+			g.Server.SetServing(false)
+		}
+	})
+	defer notServing()
 	var parts []run.Part
+	if p.Ops != nil {
+		parts = append(parts, run.Part{Name: "ops", Run: p.Ops.run, Drain: Drain})
+	}
 	for _, g := range p.GRPC {
 		parts = append(parts, run.Part{Name: g.Name + " rpc", Run: g.run, Drain: Drain})
 	}
@@ -76,7 +86,7 @@ func (p *Process) first(ctx context.Context) error {
 		if s.First == nil {
 			continue
 		}
-		if err := retry(ctx, p.Deps.Telemetry.Log, "the first steps of "+s.Name, s.First); err != nil {
+		if err := retry(ctx, p.Deps.Telemetry.Log, "the first steps of "+s.Name+" wait", s.First); err != nil {
 			return fmt.Errorf("first steps of %s: %w", s.Name, err)
 		}
 	}

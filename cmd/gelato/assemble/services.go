@@ -100,10 +100,10 @@ func Scheduler(_ context.Context, d Deps, o Options) (*Service, error) {
 }
 
 // Datamover builds a datamover. It needs Queue, Stores, Peers.Dataflow, Peers.S3 and Peers.Backend.
-func Datamover(_ context.Context, d Deps, _ Options) (*Service, error) {
+func Datamover(_ context.Context, d Deps, o Options) (*Service, error) {
 	s, err := datamover.New(datamover.Deps{Queue: d.Queue, Dataflow: dataflowpb.NewDataflowClient(d.Peers.Dataflow),
 		Catalog: catalogpb.NewCatalogClient(d.Peers.S3), Backends: backendpb.NewBackendsClient(d.Peers.Backend), Stores: d.Stores},
-		datamover.Options{Logger: d.Telemetry.Log.With("service", "datamover")})
+		datamover.Options{Logger: d.Telemetry.Log.With("service", "datamover"), Tasks: o.Tasks, Objects: o.Objects, Large: o.Large, Parts: o.Parts})
 	if err != nil {
 		return nil, err
 	}

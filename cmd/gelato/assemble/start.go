@@ -9,49 +9,32 @@ import (
 
 	"github.com/opensds/gelato/internal/cluster"
 	"github.com/opensds/gelato/internal/docstore"
-	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/seal"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
-const (
-	minBackoff = 100 * time.Millisecond
-	maxBackoff = 2 * time.Second
-	attempt    = 10 * time.Second // how long one attempt of retry may take
-)
+const attempt = 10 * time.Second // how long one attempt of retry may take
 
-// retry calls f until it succeeds, fails for good or ctx ends. It logs what it waits for once, and once that the wait is over.
+// retry calls f until it succeeds, fails for good or ctx ends; then its error is the cause. It logs that it waits, once.
 func retry(ctx context.Context, log *slog.Logger, what string, f func(context.Context) error) error {
-	start, waited := time.Now(), false
-	for backoff := minBackoff; ; backoff = min(2*backoff, maxBackoff) {
+	err := trouble.Persist(ctx, log, what, func(ctx context.Context) error {
 		limited, cancel := context.WithTimeout(ctx, attempt)
-		err := f(limited)
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
-		case err == nil:
-			if waited {
-				log.InfoContext(ctx, "the wait is over", "for", what, "took", time.Since(start))
-			}
-			return nil
-		case !errs.Retryable(err):
-			return err
-		case !waited:
-			waited = true
-			log.WarnContext(ctx, "waiting", "for", what, "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(backoff):
-		}
+		defer cancel()
+		return f(limited)
+	})
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
+	return err
 }
 
-// Identify waits for the state and returns the cluster's id.
-func Identify(ctx context.Context, docs docstore.Store, log *slog.Logger) (id string, err error) {
-	err = retry(ctx, log, "the state", func(ctx context.Context) error {
-		id, err = cluster.ID(ctx, docs)
-		return err
+// Identify waits for the state, makes sure that box has the master key of the cluster, unless it is nil, and returns the cluster's id.
+func Identify(ctx context.Context, docs docstore.Store, box *seal.Box, log *slog.Logger) (id string, err error) {
+	err = retry(ctx, log, "waiting for the state", func(ctx context.Context) error {
+		if id, err = cluster.ID(ctx, docs); err != nil || box == nil {
+			return err
+		}
+		return cluster.CheckKey(ctx, docs, box)
 	})
 	if err != nil {
 		return "", fmt.Errorf("identify the cluster: %w", err)

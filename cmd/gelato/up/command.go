@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/opensds/gelato/cmd/gelato/assemble"
 	"github.com/opensds/gelato/internal/config"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/telemetry"
@@ -37,8 +38,8 @@ func Command() *cobra.Command {
 	f.StringVar(&s.data, "data", "./gelato-data", "directory of state, keys and the first backend")
 	f.StringVar(&s.s3Listen, "s3-listen", "127.0.0.1:8090", "host:port of the S3 endpoint; port 0 lets the system choose")
 	f.StringVar(&s.apiListen, "api-listen", "127.0.0.1:8089", "host:port of REST")
-	f.StringVar(&s.state, "state", "pebble:", "where the state is; pebble: is DIR/state")
-	f.StringVar(&s.queue, "queue", "embedded:", "what carries work; embedded: is this process")
+	f.StringVar(&s.state, "state", "pebble:", "where the state is: pebble: (DIR/state), pebble:DIR or mongodb://HOST/DATABASE")
+	f.StringVar(&s.queue, "queue", "embedded:", "what carries work: embedded: (this process) or kafka://HOST:PORT")
 	f.StringVar(&s.region, "s3-region", "us-east-1", "the region that S3 clients sign with")
 	f.StringVar(&s.domain, "s3-domain", "", "domain of virtual-host style requests: bucket.DOMAIN")
 	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
@@ -70,11 +71,13 @@ func (s *settings) validate() error {
 	if s.masterKeyFile == "" {
 		s.masterKeyFile = filepath.Join(s.data, "master.key")
 	}
+	if err := assemble.CheckState(s.state, false); err != nil {
+		return err
+	}
+	if err := assemble.CheckQueue(s.queue, false); err != nil {
+		return err
+	}
 	switch {
-	case s.state != "pebble:":
-		return errs.Newf(errs.Unimplemented, "--state %s: this build keeps state in pebble: only", s.state)
-	case s.queue != "embedded:":
-		return errs.Newf(errs.Unimplemented, "--queue %s: this build has the embedded: queue only", s.queue)
 	case (s.rootAccess == "") != (s.rootSecret == ""):
 		return errs.Newf(errs.InvalidArgument, "GELATO_ROOT_ACCESS_KEY and GELATO_ROOT_SECRET_KEY go together")
 	case s.region == "":

@@ -1,7 +1,6 @@
 package up
 
 import (
-	"bufio"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,9 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/cmd/gelato/assemble"
 )
 
 const credentialsFile = "root-credentials"
@@ -24,7 +22,7 @@ func rootCredentials(s settings, out io.Writer) (access, secret string, err erro
 	path := filepath.Join(s.data, credentialsFile)
 	text, err := os.ReadFile(path)
 	if err == nil {
-		return parseCredentials(string(text))
+		return assemble.ParseCredentials(path, string(text))
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return "", "", fmt.Errorf("read root credentials: %w", err)
@@ -39,21 +37,5 @@ func rootCredentials(s settings, out io.Writer) (access, secret string, err erro
 		return "", "", fmt.Errorf("keep root credentials: %w", err)
 	}
 	fmt.Fprintf(out, "root credentials, kept in %s:\n%s", path, text)
-	return access, secret, nil
-}
-
-func parseCredentials(text string) (access, secret string, err error) {
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
-		name, value, _ := strings.Cut(lines.Text(), "=")
-		switch name {
-		case "GELATO_ROOT_ACCESS_KEY":
-			access = value
-		case "GELATO_ROOT_SECRET_KEY":
-			secret = value
-		}
-	}
-	if access == "" || secret == "" {
-		return "", "", errs.Newf(errs.FailedPrecondition, "%s in the data directory lacks a key; remove it to have a new one made", credentialsFile)
-	}
 	return access, secret, nil
 }

@@ -14,9 +14,7 @@ import (
 	"github.com/opensds/gelato/backend"
 	"github.com/opensds/gelato/cmd/gelato/assemble"
 	"github.com/opensds/gelato/internal/cluster"
-	"github.com/opensds/gelato/internal/docstore/pebble"
 	"github.com/opensds/gelato/internal/errs"
-	"github.com/opensds/gelato/internal/queue/embedded"
 	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/internal/seal"
 	"github.com/opensds/gelato/internal/telemetry"
@@ -24,11 +22,11 @@ import (
 
 // serve runs everything until ctx ends and everything is drained.
 func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Writer) (err error) {
-	tuneMemory()
+	assemble.TuneMemory()
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return errs.New(errs.InvalidArgument, "the data directory cannot be made", err)
 	}
-	docs, err := pebble.Open(filepath.Join(s.data, "state"), pebble.Options{Logger: tel.Log, Registerer: tel.Registry})
+	docs, err := assemble.OpenState(ctx, s.state, s.data, tel)
 	if err != nil {
 		return err
 	}
@@ -52,10 +50,14 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 		return err
 	}
 	defer rest.Close()
-	deps := assemble.Deps{Telemetry: tel, State: docs, Box: box, Queue: embedded.New(embedded.Options{})}
-	if deps.Cluster, err = assemble.Identify(ctx, docs, tel.Log); err != nil {
+	deps := assemble.Deps{Telemetry: tel, State: docs, Box: box}
+	if deps.Cluster, err = assemble.Identify(ctx, docs, box, tel.Log); err != nil {
 		return err
 	}
+	if deps.Queue, err = assemble.OpenQueue(ctx, s.queue, tel); err != nil {
+		return err
+	}
+	defer deps.Queue.Close()
 	p := assemble.Process{HTTP: []*assemble.HTTP{rest, front}, Ready: func() {
 		fmt.Fprintf(out, "gelato ready s3=http://%s api=http://%s\n", front.Addr(), rest.Addr())
 	}}

@@ -1,4 +1,4 @@
-package up
+package assemble
 
 import (
 	"os"
@@ -10,8 +10,8 @@ const (
 	memoryLimit = 160 << 20 // bytes: from here on it collects as often as it must, to stay under 300 MiB resident
 )
 
-// tuneMemory sets the garbage collector's pace, unless GOGC or GOMEMLIMIT do.
-func tuneMemory() {
+// TuneMemory sets the garbage collector's pace, unless GOGC or GOMEMLIMIT do.
+func TuneMemory() {
 	if _, ok := os.LookupEnv("GOGC"); !ok {
 		debug.SetGCPercent(gcPercent)
 	}

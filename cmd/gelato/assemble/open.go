@@ -1,0 +1,78 @@
+package assemble
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/docstore/pebble"
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/queue/embedded"
+	"github.com/opensds/gelato/internal/telemetry"
+)
+
+// Where state and queue are embedded in the process.
+const (
+	Pebble   = "pebble:"
+	Embedded = "embedded:"
+)
+
+const kafkaScheme = "kafka://"
+
+// CheckState says whether OpenState knows the form of a URL. shared refuses what only one process can use.
+func CheckState(url string, shared bool) error {
+	switch {
+	case url == "":
+		return errs.Newf(errs.InvalidArgument, "--state is missing: want mongodb://HOST[:PORT]/DATABASE")
+	case strings.HasPrefix(url, Pebble) && shared:
+		return errs.Newf(errs.InvalidArgument, "--state pebble: is for gelato up, as one process at a time can use it; services of their own need mongodb://HOST[:PORT]/DATABASE")
+	case strings.HasPrefix(url, Pebble), isMongo(url):
+		return nil
+	}
+	return errs.Newf(errs.InvalidArgument, "--state: want pebble:, pebble:DIR or mongodb://HOST[:PORT]/DATABASE, got one that begins %.12q", url)
+}
+
+// OpenState opens the state that a URL names: pebble:DIR is a directory on this machine, pebble: alone is "state" below dataDir. A server
+// that is away is waited for.
+func OpenState(ctx context.Context, url, dataDir string, tel *telemetry.Telemetry) (docstore.Store, error) {
+	if dir, ok := strings.CutPrefix(url, Pebble); ok {
+		if dir == "" {
+			dir = filepath.Join(dataDir, "state")
+		}
+		return pebble.Open(dir, pebble.Options{Logger: tel.Log, Registerer: tel.Registry})
+	}
+	if isMongo(url) {
+		return nil, errs.Newf(errs.Unimplemented, "the state cannot be in MongoDB yet")
+	}
+	return nil, CheckState(url, false)
+}
+
+func isMongo(url string) bool {
+	return strings.HasPrefix(url, "mongodb://") || strings.HasPrefix(url, "mongodb+srv://")
+}
+
+// CheckQueue says whether OpenQueue knows the form of a URL. shared refuses what only one process can use.
+func CheckQueue(url string, shared bool) error {
+	switch {
+	case url == "":
+		return errs.Newf(errs.InvalidArgument, "--queue is missing: want kafka://HOST:PORT[,HOST:PORT]")
+	case url == Embedded && shared:
+		return errs.Newf(errs.InvalidArgument, "--queue embedded: is for gelato up, as it ends at the process; services of their own need kafka://HOST:PORT[,HOST:PORT]")
+	case url == Embedded, strings.HasPrefix(url, kafkaScheme):
+		return nil
+	}
+	return errs.Newf(errs.InvalidArgument, "--queue: want embedded: or kafka://HOST:PORT[,HOST:PORT], got one that begins %.12q", url)
+}
+
+// OpenQueue opens the queue that a URL names; embedded: is in this process. A broker that is away is waited for.
+func OpenQueue(ctx context.Context, url string, tel *telemetry.Telemetry) (queue.Queue, error) {
+	if url == Embedded {
+		return embedded.New(embedded.Options{}), nil
+	}
+	if strings.HasPrefix(url, kafkaScheme) {
+		return nil, errs.Newf(errs.Unimplemented, "the queue cannot be in Kafka yet")
+	}
+	return nil, CheckQueue(url, false)
+}
