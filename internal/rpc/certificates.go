@@ -42,6 +42,9 @@ func TLS(files Files) (Credentials, error) {
 		return Credentials{}, errs.Newf(errs.InvalidArgument, "the certificate %s must have one DNS name %sSERVICE; it has %v", files.Cert, RolePrefix, c.last.own.Leaf.DNSNames)
 	}
 	c.role = roles[0]
+	if err := c.last.usable(); err != nil {
+		return Credentials{}, errs.New(errs.InvalidArgument, fmt.Sprintf("the certificate %s is not good under the authority %s", files.Cert, files.CA), err)
+	}
 	return Credentials{tls: c}, nil
 }
 
@@ -56,6 +59,24 @@ type certificates struct {
 type material struct {
 	own   tls.Certificate
 	roots *x509.CertPool
+}
+
+// usable says why peers would refuse the certificate.
+func (m material) usable() error {
+	between := x509.NewCertPool()
+	for _, der := range m.own.Certificate[1:] {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return fmt.Errorf("parse intermediate certificate: %w", err)
+		}
+		between.AddCert(cert)
+	}
+	for _, use := range []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth} {
+		if _, err := m.own.Leaf.Verify(x509.VerifyOptions{Roots: m.roots, Intermediates: between, KeyUsages: []x509.ExtKeyUsage{use}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // maxPEM bounds what is read of each file.

@@ -57,10 +57,15 @@ func decode(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err
 	}
-	s, ok := status.FromError(err)
+	// Not status.FromError, whose message is the text of everything wrapped around the status, as gRPC does after retries.
+	g, ok := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
 	if !ok {
 		return err
 	}
+	s := g.GRPCStatus()
 	code := fromGRPC[s.Code()]
 	for _, d := range s.Details() {
 		if info, ok := d.(*errdetails.ErrorInfo); ok && info.Domain == domain {
