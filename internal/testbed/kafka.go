@@ -118,6 +118,7 @@ func (s *KafkaServer) command(memory, class string, args ...string) *exec.Cmd {
 func (s *KafkaServer) format(config string) error {
 	id := make([]byte, 16)
 	rand.Read(id)
+	id[0] &= 0x7f // in base64 it must not begin like an option
 	args := []string{"format", "--ignore-formatted", "-t", base64.RawURLEncoding.EncodeToString(id), "-c", config}
 	if s.o.Secure {
 		for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
