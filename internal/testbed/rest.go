@@ -24,8 +24,8 @@ func (p *Problem) Error() string {
 
 // REST sends a request as root to the default tenant: path is as in "backends" or "jobs/ID". in is sent as JSON, a string as it is, nil
 // as nothing; the answer is decoded into out unless that is nil. An answer of 300 or more is a *Problem.
-func (g *Gelato) REST(ctx context.Context, method, path string, in, out any) error {
-	body, err := g.Stream(ctx, method, path, in)
+func (f *Front) REST(ctx context.Context, method, path string, in, out any) error {
+	body, err := f.Stream(ctx, method, path, in)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (g *Gelato) REST(ctx context.Context, method, path string, in, out any) err
 }
 
 // Stream is REST with the answer's body as it comes; the caller closes it.
-func (g *Gelato) Stream(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
+func (f *Front) Stream(ctx context.Context, method, path string, in any) (io.ReadCloser, error) {
 	var body io.Reader
 	switch in := in.(type) {
 	case nil:
@@ -54,15 +54,15 @@ func (g *Gelato) Stream(ctx context.Context, method, path string, in any) (io.Re
 		}
 		body = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, g.API+"/v1/default/"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, f.API+"/v1/default/"+path, body)
 	if err != nil {
 		return nil, err
 	}
-	req.SetBasicAuth(g.Access, g.Secret)
+	req.SetBasicAuth(f.Access, f.Secret)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := g.rest.Do(req)
+	resp, err := f.rest.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -94,16 +94,16 @@ func (j Job) Over() bool {
 }
 
 // RegisterS3 registers a bucket of an S3 server as backend.
-func (g *Gelato) RegisterS3(ctx context.Context, name string, s *S3Server, bucket string) error {
-	return g.REST(ctx, http.MethodPost, "backends", map[string]any{
+func (f *Front) RegisterS3(ctx context.Context, name string, s *S3Server, bucket string) error {
+	return f.REST(ctx, http.MethodPost, "backends", map[string]any{
 		"name": name, "type": "aws-s3", "endpoint": s.Endpoint, "region": s.Region, "bucketName": bucket,
 		"access": s.Access, "security": s.Secret, "options": map[string]string{"pathStyle": "true"},
 	}, nil)
 }
 
 // Relocate makes a plan that moves a bucket to a backend, runs it, and returns the job's id.
-func (g *Gelato) Relocate(ctx context.Context, plan, bucket, backend string) (string, error) {
-	err := g.REST(ctx, http.MethodPost, "plans", map[string]any{
+func (f *Front) Relocate(ctx context.Context, plan, bucket, backend string) (string, error) {
+	err := f.REST(ctx, http.MethodPost, "plans", map[string]any{
 		"name": plan, "mode": "relocate",
 		"source": map[string]string{"bucket": bucket}, "destination": map[string]string{"backend": backend},
 	}, nil)
@@ -111,23 +111,23 @@ func (g *Gelato) Relocate(ctx context.Context, plan, bucket, backend string) (st
 		return "", err
 	}
 	var run struct{ JobID string }
-	if err := g.REST(ctx, http.MethodPost, "plans/"+plan+"/run", nil, &run); err != nil {
+	if err := f.REST(ctx, http.MethodPost, "plans/"+plan+"/run", nil, &run); err != nil {
 		return "", err
 	}
 	return run.JobID, nil
 }
 
 // Job asks for a job.
-func (g *Gelato) Job(ctx context.Context, id string) (Job, error) {
+func (f *Front) Job(ctx context.Context, id string) (Job, error) {
 	var j Job
-	err := g.REST(ctx, http.MethodGet, "jobs/"+id, nil, &j)
+	err := f.REST(ctx, http.MethodGet, "jobs/"+id, nil, &j)
 	return j, err
 }
 
 // WaitJob polls a job until it is over or ctx ends. Each state seen goes to watch, unless that is nil.
-func (g *Gelato) WaitJob(ctx context.Context, id string, every time.Duration, watch func(Job)) (Job, error) {
+func (f *Front) WaitJob(ctx context.Context, id string, every time.Duration, watch func(Job)) (Job, error) {
 	for {
-		j, err := g.Job(ctx, id)
+		j, err := f.Job(ctx, id)
 		if err != nil {
 			return j, err
 		}
@@ -156,8 +156,8 @@ type Outcome struct {
 type Place struct{ Backend, Algorithm, Checksum string }
 
 // Report reads a job's whole report.
-func (g *Gelato) Report(ctx context.Context, id string) ([]Outcome, error) {
-	body, err := g.Stream(ctx, http.MethodGet, "jobs/"+id+"/report", nil)
+func (f *Front) Report(ctx context.Context, id string) ([]Outcome, error) {
+	body, err := f.Stream(ctx, http.MethodGet, "jobs/"+id+"/report", nil)
 	if err != nil {
 		return nil, err
 	}

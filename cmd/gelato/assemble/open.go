@@ -4,8 +4,10 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/docstore/mongo"
 	"github.com/opensds/gelato/internal/docstore/pebble"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/queue"
@@ -19,7 +21,10 @@ const (
 	Embedded = "embedded:"
 )
 
-const kafkaScheme = "kafka://"
+const (
+	kafkaScheme = "kafka://"
+	patience    = 365 * 24 * time.Hour // with a state server that is away at the start: as long as somebody lets the process wait
+)
 
 // CheckState says whether OpenState knows the form of a URL. shared refuses what only one process can use.
 func CheckState(url string, shared bool) error {
@@ -44,7 +49,14 @@ func OpenState(ctx context.Context, url, dataDir string, tel *telemetry.Telemetr
 		return pebble.Open(dir, pebble.Options{Logger: tel.Log, Registerer: tel.Registry})
 	}
 	if isMongo(url) {
-		return nil, errs.Newf(errs.Unimplemented, "the state cannot be in MongoDB yet")
+		s, err := mongo.Open(ctx, url, mongo.Options{Patience: patience, Logger: tel.Log, Registerer: tel.Registry})
+		switch {
+		case err == nil:
+			return s, nil
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		}
+		return nil, err
 	}
 	return nil, CheckState(url, false)
 }
