@@ -8,15 +8,15 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
 )
 
 const (
 	wait        = 100 * time.Millisecond // between looks at what movers do
-	maxBackoff  = 30 * time.Second
-	patience    = 20      // walks that fail in a row before the job does: about eight minutes
-	maxFailures = 100_000 // of one job, before further passes are given up
+	maxBackoff  = 10 * time.Second       // a state that is back should not be waited for much longer
+	maxFailures = 100_000                // of one job, before further passes are given up
 )
 
 // errElsewhere says that another leader moved the job on: read it again.
@@ -32,8 +32,10 @@ type driver struct {
 	pub    publisher
 	quiet  bool // no write is left that began before the placement moved
 
-	mu    sync.Mutex
-	names map[string]string // of backends, by id
+	uploadsSince time.Time // when uploads were first waited for; zero: not yet
+	uploads      int64     // that are still open elsewhere
+	mu           sync.Mutex
+	names        map[string]string // of backends, by id
 }
 
 // drive returns when the job is over, or ctx ends. What fails is tried again, from what dataflow knows.
@@ -46,8 +48,9 @@ func (s *Service) drive(ctx context.Context, j *dataflowpb.Job) {
 	defer cancel()
 	wg.Go(func() { d.republish(ctx) })
 
-	backoff := wait
-	for failures := 0; ; {
+	problem := trouble.New(s.log, "a job does not advance", "job", d.id, "plan", d.plan.GetName())
+	var since time.Time // of the first failure without a step in between
+	for {
 		before := d.position(j)
 		var err error
 		j, err = d.advance(ctx)
@@ -57,23 +60,29 @@ func (s *Service) drive(ctx context.Context, j *dataflowpb.Job) {
 		case errs.ReasonOf(err) == "JobOver" || errs.Is(err, errs.NotFound) && errs.ReasonOf(err) == "job":
 			return
 		case err == errElsewhere:
-			backoff, failures = wait, 0
+			problem.Saw(ctx, nil)
+			since = time.Time{}
 			continue
 		}
 		if d.position(j) != before {
-			backoff, failures = wait, 0
+			problem.Saw(ctx, nil)
+			since = time.Time{}
 		}
-		failures++
-		s.log.WarnContext(ctx, "a job does not advance", "job", d.id, "plan", d.plan.GetName(), "err", err, "failures", failures)
-		if hopeless(err) || failures >= patience {
+		switch {
+		case errs.Retryable(err) && d.open(ctx) != nil: // dataflow is away, or its state: that says nothing of the job
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		}
+		problem.Saw(ctx, err)
+		if hopeless(err) || !since.IsZero() && time.Since(since) >= s.o.Patience {
 			if _, err := s.Dataflow.FailJob(ctx, &dataflowpb.FailJobRequest{JobId: d.id, Error: errs.Public(err)}); err == nil {
 				return
 			}
 		}
-		if !sleep(ctx, backoff) {
+		if !sleep(ctx, problem.Delay(wait, maxBackoff)) {
 			return
 		}
-		backoff = min(2*backoff, maxBackoff)
 	}
 }
 
@@ -83,6 +92,9 @@ func (d *driver) position(j *dataflowpb.Job) string {
 
 // hopeless reports whether trying again cannot help.
 func hopeless(err error) bool {
+	if errs.ReasonOf(err) == openUploads {
+		return true
+	}
 	switch errs.CodeOf(err) {
 	case errs.NotFound, errs.PermissionDenied, errs.Unauthenticated, errs.InvalidArgument, errs.Unimplemented:
 		return true

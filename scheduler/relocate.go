@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/proto/catalogpb"
@@ -11,7 +12,8 @@ import (
 )
 
 // relocatePass is one pass of a relocate. The first one moves the bucket's placement, and passes repeat until one finds nothing. That one is the last
-// if no write was left when it began that had been begun for another backend: what it does not find, nobody can bring any more.
+// if no write and no multipart upload was left when it began that had been begun for another backend: what it does not find, nobody can bring any
+// more. Uploads are waited for as long as Options.Uploads says, then the job fails: it must not be called succeeded.
 // Where the placement stays, new objects go anywhere, and one pass speaks for all that was there when it began.
 func (d *driver) relocatePass(ctx context.Context, j *dataflowpb.Job) (*dataflowpb.Job, error) {
 	var leaveOut map[string]bool
@@ -52,6 +54,10 @@ func (d *driver) relocatePass(ctx context.Context, j *dataflowpb.Job) (*dataflow
 			return j, errs.Newf(errs.FailedPrecondition, "the job is over").Because("JobOver")
 		}
 	}
+	if j.GetPassFound() == 0 && d.quiet && d.uploads > 0 && time.Since(d.uploadsSince) >= d.o.Uploads {
+		return j, errs.Newf(errs.FailedPrecondition, "multipart uploads that were begun before are still open on other backends (%d): complete or abort them, and run the plan again",
+			d.uploads).Because(openUploads)
+	}
 	last := !switched || j.GetPassFound() == 0 && quiet || j.GetCounters().GetFailedCount() > maxFailures
 	return d.finishPass(ctx, j, last)
 }
@@ -64,22 +70,56 @@ func (d *driver) place(ctx context.Context) error {
 	return nil
 }
 
-// settle waits a while until no write is left that began before the placement moved, and reports whether that is so.
+// openUploads is the reason of a job's failure.
+const openUploads = "OpenUploads"
+
+// settle waits until nothing is left that was begun before the placement moved, and reports whether that is so: a while for writes, after which another
+// pass brings what they made meanwhile; as long as there is patience for uploads, which bring nothing before they are completed.
 func (d *driver) settle(ctx context.Context) (bool, error) {
 	const looks = 50
-	for range looks {
-		if d.quiet { // that stays true
-			break
-		}
+	if d.quiet && d.uploadsSince.IsZero() {
+		return true, nil // that stays true
+	}
+	for look := 1; ; look++ {
 		p, err := d.Catalog.PendingWrites(ctx, &catalogpb.PendingWritesRequest{Bucket: d.plan.GetSource().GetBucket(), BackendId: d.dest})
 		if err != nil {
 			return false, fmt.Errorf("look for writes under way: %w", err)
 		}
-		if d.quiet = p.GetCount() == 0; !d.quiet && !sleep(ctx, wait) {
+		d.quiet, d.uploads = p.GetCount() == 0, p.GetUploads()
+		pause := wait
+		switch {
+		case d.quiet && d.uploads == 0:
+			d.uploadsSince = time.Time{}
+			return true, nil
+		case !d.quiet && look >= looks:
+			return false, nil
+		case d.quiet:
+			if d.uploadsSince.IsZero() {
+				d.uploadsSince = time.Now()
+				d.log.InfoContext(ctx, "waiting for multipart uploads", "job", d.id, "uploads", d.uploads)
+			}
+			left := d.o.Uploads - time.Since(d.uploadsSince)
+			if left <= 0 {
+				return false, nil
+			}
+			pause = min(left, 2*time.Second)
+			if err := d.open(ctx); err != nil {
+				return false, err
+			}
+		}
+		if !sleep(ctx, pause) {
 			return false, ctx.Err()
 		}
 	}
-	return d.quiet, nil
+}
+
+// open fails when the job is over.
+func (d *driver) open(ctx context.Context) error {
+	j, err := d.Dataflow.GetJob(ctx, &dataflowpb.ByName{IdOrName: d.id})
+	if err == nil && !isOpen(j) {
+		err = errs.Newf(errs.FailedPrecondition, "the job is over").Because("JobOver")
+	}
+	return err
 }
 
 // switches reports whether the relocate moves the bucket's placement.

@@ -48,6 +48,8 @@ type Options struct {
 	LeaseTTL time.Duration // of the leader lease; default 10 s
 	Poll     time.Duration // between looks at open jobs; default 250 ms
 	Jobs     int           // walked at once; default 16
+	Patience time.Duration // how long a job goes on without a step while something does not answer; default 10 m
+	Uploads  time.Duration // how long a relocate waits for multipart uploads that were begun before; default 10 m
 }
 
 // maxPause bounds the pause after something did not answer.
@@ -79,6 +81,12 @@ func New(d Deps, o Options) (*Service, error) {
 	}
 	if o.Jobs == 0 {
 		o.Jobs = 16
+	}
+	if o.Patience == 0 {
+		o.Patience = 10 * time.Minute
+	}
+	if o.Uploads == 0 {
+		o.Uploads = 10 * time.Minute
 	}
 	return &Service{Deps: d, o: o, log: o.Logger}, nil
 }

@@ -501,7 +501,8 @@ func (x *PendingWritesRequest) GetBackendId() string {
 
 type PendingWritesResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Count         int64                  `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"` // of writes
+	Uploads       int64                  `protobuf:"varint,2,opt,name=uploads,proto3" json:"uploads,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -539,6 +540,13 @@ func (*PendingWritesResponse) Descriptor() ([]byte, []int) {
 func (x *PendingWritesResponse) GetCount() int64 {
 	if x != nil {
 		return x.Count
+	}
+	return 0
+}
+
+func (x *PendingWritesResponse) GetUploads() int64 {
+	if x != nil {
+		return x.Uploads
 	}
 	return 0
 }
@@ -2538,9 +2546,10 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x14PendingWritesRequest\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x1d\n" +
 	"\n" +
-	"backend_id\x18\x02 \x01(\tR\tbackendId\"-\n" +
+	"backend_id\x18\x02 \x01(\tR\tbackendId\"G\n" +
 	"\x15PendingWritesResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x03R\x05count\"4\n" +
+	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x18\n" +
+	"\auploads\x18\x02 \x01(\x03R\auploads\"4\n" +
 	"\x13BackendInUseRequest\x12\x1d\n" +
 	"\n" +
 	"backend_id\x18\x01 \x01(\tR\tbackendId\"?\n" +

@@ -46,9 +46,8 @@ type CatalogClient interface {
 	ListBuckets(ctx context.Context, in *ListBucketsRequest, opts ...grpc.CallOption) (*ListBucketsResponse, error)
 	// SetPlacement changes where new objects of a bucket go.
 	SetPlacement(ctx context.Context, in *SetPlacementRequest, opts ...grpc.CallOption) (*Bucket, error)
-	// PendingWrites counts the writes of a bucket that were begun for another backend than the one named and are neither committed nor given
-	// up nor expired. Asked after SetPlacement answered, it only falls: at 0 nothing of the time before can appear elsewhere any more,
-	// except by a multipart upload that was created then.
+	// PendingWrites counts the writes and multipart uploads of a bucket that were begun for another backend than the one named and are neither
+	// committed nor given up. Asked after SetPlacement answered, both only fall: at 0 nothing of the time before can appear elsewhere any more.
 	PendingWrites(ctx context.Context, in *PendingWritesRequest, opts ...grpc.CallOption) (*PendingWritesResponse, error)
 	// BackendInUse says whether a backend still holds anything of the catalog or is a bucket's placement.
 	BackendInUse(ctx context.Context, in *BackendInUseRequest, opts ...grpc.CallOption) (*BackendInUseResponse, error)
@@ -212,9 +211,8 @@ type CatalogServer interface {
 	ListBuckets(context.Context, *ListBucketsRequest) (*ListBucketsResponse, error)
 	// SetPlacement changes where new objects of a bucket go.
 	SetPlacement(context.Context, *SetPlacementRequest) (*Bucket, error)
-	// PendingWrites counts the writes of a bucket that were begun for another backend than the one named and are neither committed nor given
-	// up nor expired. Asked after SetPlacement answered, it only falls: at 0 nothing of the time before can appear elsewhere any more,
-	// except by a multipart upload that was created then.
+	// PendingWrites counts the writes and multipart uploads of a bucket that were begun for another backend than the one named and are neither
+	// committed nor given up. Asked after SetPlacement answered, both only fall: at 0 nothing of the time before can appear elsewhere any more.
 	PendingWrites(context.Context, *PendingWritesRequest) (*PendingWritesResponse, error)
 	// BackendInUse says whether a backend still holds anything of the catalog or is a bucket's placement.
 	BackendInUse(context.Context, *BackendInUseRequest) (*BackendInUseResponse, error)

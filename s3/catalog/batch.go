@@ -77,13 +77,19 @@ func (c *Catalog) BeginMany(ctx context.Context, intents []Intent) []Grant {
 	for i, in := range intents {
 		loc, err := c.place(ctx, in.Bucket, in.Key, in.BackendID)
 		all[i] = c.newPut(in.Bucket, in.Key, loc, in.Size, until)
-		all[i].note.multi = in.Multipart
+		all[i].note.multi, all[i].moves = in.Multipart, in.BackendID == ""
 		all[i].err = err
 	}
 	for _, wave := range waves(all) {
 		wave = pending(wave)
 		c.prepare(ctx, wave)
 		c.anchor(ctx, wave)
+		c.inPlace(ctx, wave)
+		for _, ch := range wave {
+			if ch.err != nil && ch.noted {
+				c.abandon(ctx, ch)
+			}
+		}
 	}
 	grants := make([]Grant, len(all))
 	for i, ch := range all {
@@ -178,7 +184,7 @@ type CommitResult struct {
 func (c *Catalog) again(ctx context.Context, all []*change) {
 	var lost []*change
 	for _, ch := range all {
-		if errs.ReasonOf(ch.err) == expired {
+		if errs.ReasonOf(ch.err) == Expired {
 			lost = append(lost, ch)
 		}
 	}
@@ -225,6 +231,8 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 		}
 	}
 	for _, wave := range waves(all) {
+		wave = pending(wave)
+		c.prolong(ctx, wave)
 		wave = pending(wave)
 		c.refresh(ctx, wave)
 		c.amend(ctx, wave)

@@ -15,6 +15,7 @@ const (
 	bucketIDLen = 24 // a bucket's id is the revision under which it was made: fixed in length and never drawn twice
 	cacheTTL    = 2 * time.Second
 	cacheSize   = 10_000
+	maxSkew     = time.Minute // how far clocks may differ where waiting too long is the worst that comes of it
 )
 
 // bucketDoc is a bucket as stored. A bucket that is deleting is either finished or undone by whoever meets it.
@@ -57,32 +58,26 @@ func decodeBucket(d docstore.Doc) (bucketDoc, error) {
 	return b, nil
 }
 
-type cachedBucket struct {
-	bucket Bucket
-	at     time.Time
-}
-
 // bucketCache remembers buckets for at most cacheTTL. Objects are never cached.
 type bucketCache struct {
 	mu      sync.Mutex
-	entries map[string]cachedBucket
+	entries map[string]Bucket
 }
 
 func (c *bucketCache) get(name string) (Bucket, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.entries[name]
-	return e.bucket, ok && time.Since(e.at) < cacheTTL
+	b, ok := c.entries[name]
+	return b, ok && time.Since(b.read) < cacheTTL
 }
 
-// put remembers a bucket that was read when at had passed.
-func (c *bucketCache) put(b Bucket, at time.Time) {
+func (c *bucketCache) put(b Bucket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.entries) >= cacheSize {
 		clear(c.entries)
 	}
-	c.entries[b.Name] = cachedBucket{b, at}
+	c.entries[b.Name] = b
 }
 
 func (c *bucketCache) drop(name string) {
@@ -99,7 +94,8 @@ func noSuchBucket() error {
 func (c *Catalog) CreateBucket(ctx context.Context, b Bucket) (Bucket, error) {
 	for {
 		rev := newRev("")
-		b.ID, b.Rev, b.Created = string(rev), rev, time.Now().UTC()
+		b.read = time.Now()
+		b.ID, b.Rev, b.Created = string(rev), rev, b.read.UTC()
 		doc, err := bucketDoc{Bucket: b}.doc()
 		if err != nil {
 			return Bucket{}, err
@@ -128,18 +124,18 @@ func (c *Catalog) Bucket(ctx context.Context, name string) (Bucket, error) {
 	if b, ok := c.cache.get(name); ok {
 		return b, nil
 	}
-	at := time.Now()
 	b, err := c.readBucket(ctx, name)
 	if err != nil {
 		return Bucket{}, err
 	}
-	c.cache.put(b, at)
+	c.cache.put(b)
 	return b, nil
 }
 
 // readBucket reads a bucket as it is now. One whose deletion was left half done it finishes or undoes first.
 func (c *Catalog) readBucket(ctx context.Context, name string) (Bucket, error) {
 	for {
+		at := time.Now()
 		d, err := c.get(ctx, collBuckets, name)
 		if err != nil {
 			return Bucket{}, err
@@ -152,6 +148,7 @@ func (c *Catalog) readBucket(ctx context.Context, name string) (Bucket, error) {
 			return Bucket{}, err
 		}
 		if !b.deleting {
+			b.read = at
 			return b.Bucket, nil
 		}
 		if _, err := c.finishDelete(ctx, b); err != nil {
@@ -196,14 +193,14 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 	b, err := c.readBucket(ctx, name)
 	for err == nil && b.BackendID != backendID {
 		next := b
-		next.BackendID, next.Rev = backendID, newRev(b.Rev)
+		next.BackendID, next.Rev, next.read = backendID, newRev(b.Rev), time.Now()
 		var doc docstore.Doc
 		if doc, err = (bucketDoc{Bucket: next}).doc(); err != nil {
 			break
 		}
 		err = c.write(ctx, replaceOp(collBuckets, doc, b.Rev))
 		if err == nil {
-			c.cache.put(next, time.Now())
+			c.cache.put(next)
 			return next, wait(ctx, cacheTTL)
 		}
 		if errs.Is(err, errs.FailedPrecondition) {
@@ -212,6 +209,9 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 	}
 	if err != nil {
 		return Bucket{}, fmt.Errorf("set placement: %w", err)
+	}
+	if time.Since(b.Rev.Time()) < cacheTTL+maxSkew { // perhaps an earlier call made it so just now, and its answer was lost
+		return b, wait(ctx, cacheTTL)
 	}
 	return b, nil
 }

@@ -17,6 +17,8 @@ type Bucket struct {
 	BackendID string // placement: where new objects go
 	Created   time.Time
 	Rev       docstore.Rev
+
+	read time.Time // when it was asked for, with its monotonic reading; the zero Time: long ago
 }
 
 // Location says where the bytes are.
@@ -151,7 +153,8 @@ type API interface {
 	// Begin draws a write for key on the backend, or on the bucket's placement when backendID is empty. The note may still be on its way
 	// to disk when Begin returns; Commit waits for it.
 	Begin(ctx context.Context, b Bucket, key, backendID string, size int64) (*Write, error)
-	// Renew prolongs a write that takes longer than its TTL.
+	// Renew prolongs a write that takes longer than its TTL. What fails is tried again with the next call, unless the reason is Expired: then the
+	// write was given up.
 	Renew(ctx context.Context, w *Write) error
 	// Commit makes o the current object of w's key. o.Location is w's with NativeETag; o.Rev is set by the result.
 	Commit(ctx context.Context, w *Write, o Object, parts []ObjectPart, c Condition) (Object, error)

@@ -22,6 +22,8 @@ type change struct {
 	fresh bool      // base was read since the commit began
 	maybe bool      // a compare-and-set had an unknown outcome
 	noted bool      // the note is known to be stored
+	doubt bool      // how the note is stored is not known: a replacement had an unknown outcome
+	moves bool      // its location is the bucket's placement, and moves with it
 	err   error
 	tried *head // what the last compare-and-set would have put there
 	done  *head // what was committed
@@ -182,15 +184,16 @@ func (c *Catalog) pickUp(ctx context.Context, ch *change) {
 	c.takeAway(ctx, collObjects, headKey(ch.bucket.ID, ch.key), ch.base.rev)
 }
 
-// expired is the reason of errFenced.
-const expired = "WriteExpired"
+// Expired is the reason of the error (Unavailable) of a write that took too long without being renewed.
+const Expired = "WriteExpired"
 
 func errFenced() error {
-	return errs.Newf(errs.Unavailable, "the write took too long and was given up").Because(expired)
+	return errs.Newf(errs.Unavailable, "the write took too long and was given up").Because(Expired)
 }
 
 // amend brings stored notes up to date with what became known of their changes since they were stored: a size, a part table.
 func (c *Catalog) amend(ctx context.Context, all []*change) {
+	c.reload(ctx, pending(all))
 	var ops []docstore.Op
 	var who []*change
 	for _, ch := range pending(all) {
@@ -208,10 +211,67 @@ func (c *Catalog) amend(ctx context.Context, all []*change) {
 		ops, who = append(ops, replaceOp(collJournal, docstore.Doc{Key: n.docKey(), Rev: n.docRev, Body: body}, old)), append(who, ch)
 	}
 	for i, err := range c.apply(ctx, ops) {
-		if err != nil {
+		switch {
+		case err == nil:
+		case unknown(err):
+			who[i].doubt = true
+			who[i].err = errs.New(errs.Unavailable, "the change could not be noted", err)
+		default:
 			who[i].err = errFenced()
 		}
 	}
+}
+
+// reload reads the notes again of changes that are in doubt of them.
+func (c *Catalog) reload(ctx context.Context, all []*change) {
+	var list []*change
+	var keys []string
+	for _, ch := range all {
+		if ch.doubt {
+			list, keys = append(list, ch), append(keys, ch.note.docKey())
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	docs, err := c.getMany(ctx, collJournal, keys)
+	for i, ch := range list {
+		if err != nil {
+			ch.err = err
+			continue
+		}
+		if !isOpen(docs[i]) {
+			ch.err = errFenced()
+			continue
+		}
+		if ch.note, ch.err = decodeNote(docs[i]); ch.err == nil {
+			ch.doubt = false
+		}
+	}
+}
+
+// inPlace makes sure that the notes of changes say where their buckets are placed. SetPlacement answers when no bucket that was read before can be
+// younger than cacheTTL, and whoever looks for writes elsewhere asks after that: a note that was stored while its bucket was younger is found. Otherwise the
+// bucket is read again, now that the note is there.
+func (c *Catalog) inPlace(ctx context.Context, all []*change) {
+	for _, ch := range pending(all) {
+		if !ch.moves || time.Since(ch.bucket.read) <= cacheTTL {
+			continue
+		}
+		b, err := c.readBucket(ctx, ch.bucket.Name)
+		switch {
+		case err != nil:
+			ch.err = err
+		case b.ID != ch.bucket.ID:
+			ch.err = noSuchBucket()
+		case b.BackendID != ch.note.new.location.BackendID:
+			ch.err = errMoved()
+		}
+	}
+}
+
+func errMoved() error {
+	return errs.Newf(errs.Unavailable, "the bucket moves to another backend: try again").Because("ServiceUnavailable")
 }
 
 // commit carries changes with stored notes to their end: each gets done or err.

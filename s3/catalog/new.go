@@ -69,7 +69,7 @@ func New(docs docstore.Store, stores StoreOpener, tag blob.Tag, o Options) (*Cat
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Catalog{docs: docs, stores: stores, tag: tag, opt: o, log: o.Log,
-		cache: bucketCache{entries: map[string]cachedBucket{}}, wake: make(chan struct{}), retry: map[string]backoff{}}, nil
+		cache: bucketCache{entries: map[string]Bucket{}}, wake: make(chan struct{}), retry: map[string]backoff{}}, nil
 }
 
 // fault plants a bug, so that the model checker can show that it would notice. All false in the product.

@@ -58,7 +58,7 @@ func (c *Catalog) Begin(ctx context.Context, b Bucket, key, backendID string, si
 		return nil, err
 	}
 	ch := c.newPut(b, key, loc, size, until)
-	ch.note.multi = size < 0 || size >= multiFrom
+	ch.note.multi, ch.moves = size < 0 || size >= multiFrom, backendID == ""
 	w := &Write{Bucket: b, Key: key, Location: loc, TTL: c.opt.TTL, ch: ch, ready: make(chan struct{})}
 	background, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opt.TTL)
 	go func() {
@@ -67,6 +67,7 @@ func (c *Catalog) Begin(ctx context.Context, b Bucket, key, backendID string, si
 		one := []*change{ch}
 		c.prepare(background, one)
 		c.anchor(background, one)
+		c.inPlace(background, one)
 		w.noted = ch.err
 	}()
 	return w, nil
@@ -122,22 +123,41 @@ func (c *Catalog) Renew(ctx context.Context, w *Write) error {
 	if err := w.settled(ctx); err != nil {
 		return err
 	}
-	one := []*change{w.ch}
-	c.renew(ctx, one)
-	return w.ch.err
+	c.renew(ctx, []*change{w.ch})
+	err := w.ch.err
+	if errs.ReasonOf(err) != Expired {
+		w.ch.err = nil
+	}
+	return err
 }
 
 // renew prolongs the notes of changes. Only an open note can be prolonged.
 func (c *Catalog) renew(ctx context.Context, all []*change) {
 	until := time.Now().Add(c.opt.TTL)
-	for _, ch := range all {
-		ch.until = until
+	shapes := make([]func(*note, head), len(all))
+	for i, ch := range all {
+		shapes[i] = ch.shape
 		ch.shape = func(n *note, _ head) { n.deadline = until.Round(0) }
 	}
 	c.amend(ctx, all)
-	for _, ch := range all {
-		ch.shape = nil
+	for i, ch := range all {
+		ch.shape = shapes[i]
+		if ch.err == nil {
+			ch.until = until
+		}
 	}
+}
+
+// prolong renews changes that are to be committed and whose time is over: the state may have been away. It works as long as nobody has
+// given them up.
+func (c *Catalog) prolong(ctx context.Context, all []*change) {
+	var late []*change
+	for _, ch := range all {
+		if !ch.until.IsZero() && time.Now().After(ch.until) {
+			late = append(late, ch)
+		}
+	}
+	c.renew(ctx, late)
 }
 
 // Commit implements API.
@@ -153,6 +173,7 @@ func (c *Catalog) Commit(ctx context.Context, w *Write, o Object, parts []Object
 	}
 	c.put(ch, o, parts, cond)
 	one := []*change{ch}
+	c.prolong(ctx, one)
 	c.amend(ctx, one)
 	c.writeTables(ctx, one, func(*change) []ObjectPart { return parts })
 	c.commit(ctx, one)

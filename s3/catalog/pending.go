@@ -8,24 +8,49 @@ import (
 	"github.com/opensds/gelato/internal/docstore"
 )
 
-// PendingWrites counts the changes of a bucket that would put bytes on another backend than the one named and may still be committed. Asked
-// after SetPlacement answered it only falls; at 0 what is not on the backend by then can come there by a multipart upload alone. It errs on the side
-// of counting a change that was committed and replaced, until the journal's reader or the change's time limit settles it.
-func (c *Catalog) PendingWrites(ctx context.Context, b Bucket, backendID string) (int64, error) {
-	var count int64
+// PendingWrites counts what may still put bytes of a bucket on another backend than the one named: changes that are noted and not committed, and
+// multipart uploads. Asked after SetPlacement answered, both only fall, and at 0 everything that will ever be elsewhere is there to be
+// listed. Whatever the clocks say: a change whose time is over is not counted once it is fenced, which is done here.
+func (c *Catalog) PendingWrites(ctx context.Context, b Bucket, backendID string) (writes, uploads int64, err error) {
+	if uploads, err = c.pendingUploads(ctx, b, backendID); err != nil {
+		return 0, 0, err
+	}
 	for shard := range shards {
 		n, err := c.pendingIn(ctx, shard, b, backendID)
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		count += n
+		writes += n
 	}
-	return count, nil
+	return writes, uploads, nil
+}
+
+func (c *Catalog) pendingUploads(ctx context.Context, b Bucket, backendID string) (count int64, err error) {
+	from, to := docstore.Under(b.ID)
+	for {
+		docs, err := c.docs.List(ctx, collUploads, docstore.Range{From: from, To: to, Limit: 1000})
+		if err != nil {
+			return 0, fmt.Errorf("list uploads: %w", err)
+		}
+		for _, d := range docs {
+			u, err := decodeUpload(d)
+			if err != nil {
+				return 0, err
+			}
+			if u.Location.BackendID != backendID && (u.state == upCreating || u.state == upOpen || u.state == upCompleting) {
+				count++
+			}
+		}
+		if len(docs) < 1000 {
+			return count, nil
+		}
+		from = docstore.After(docs[len(docs)-1].Key)
+	}
 }
 
 func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID string) (int64, error) {
 	notes := map[docstore.Rev]note{}
-	keys := map[string][]docstore.Rev{} // ids of those of interest, by head key
+	keys := map[string][]note{} // those of interest, by head key
 	from := shardPrefix(shard)
 	to := docstore.PrefixEnd(from)
 	for {
@@ -42,9 +67,9 @@ func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID 
 				continue
 			}
 			notes[n.id] = n
-			if n.new.live && n.new.location.BackendID != backendID && !n.closed && time.Now().Before(n.deadline.Add(c.opt.Skew)) {
+			if n.new.live && n.upload == "" && n.new.location.BackendID != backendID {
 				k := headKey(b.ID, n.key)
-				keys[k] = append(keys[k], n.id)
+				keys[k] = append(keys[k], n)
 			}
 		}
 		if len(docs) < notePage {
@@ -70,8 +95,17 @@ func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID 
 		for id := h.note; id != "" && !committed[id]; id = notes[id].baseNote {
 			committed[id] = true
 		}
-		for _, id := range keys[list[i]] {
-			if !committed[id] {
+		for _, n := range keys[list[i]] {
+			if committed[n.id] {
+				continue
+			}
+			dead := false
+			if n.closed || time.Now().After(n.deadline.Add(c.opt.Skew)) {
+				if dead, err = c.fence(ctx, n); err != nil {
+					return 0, err
+				}
+			}
+			if !dead {
 				count++
 			}
 		}

@@ -31,7 +31,16 @@ func (c *Catalog) CreateUpload(ctx context.Context, up Upload) (Upload, error) {
 	if err := c.write(ctx, insertOp(collUploads, doc)); err != nil {
 		return Upload{}, fmt.Errorf("insert upload: %w", err)
 	}
-	if err := c.bucketAlive(ctx, u.Bucket); err != nil {
+	// Read after the document is stored: whoever moves the placement and then looks for uploads sees this one, or this one sees that it moved.
+	now, err := c.readBucket(ctx, u.Bucket.Name)
+	switch {
+	case err == nil && now.ID != u.Bucket.ID:
+		err = noSuchBucket()
+	case err == nil && now.BackendID != loc.BackendID:
+		err = errMoved()
+	}
+	if err != nil {
+		c.cache.drop(u.Bucket.Name)
 		c.giveUp(ctx, u)
 		return Upload{}, err
 	}

@@ -12,9 +12,9 @@ func (s *Server) PendingWrites(ctx context.Context, r *catalogpb.PendingWritesRe
 	if err != nil {
 		return nil, err
 	}
-	n, err := s.catalog.PendingWrites(ctx, b, r.GetBackendId())
+	writes, uploads, err := s.catalog.PendingWrites(ctx, b, r.GetBackendId())
 	if err != nil {
 		return nil, err
 	}
-	return &catalogpb.PendingWritesResponse{Count: n}, nil
+	return &catalogpb.PendingWritesResponse{Count: writes, Uploads: uploads}, nil
 }

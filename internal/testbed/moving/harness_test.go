@@ -56,6 +56,7 @@ type rig struct {
 	faults   *faults
 	log      *slog.Logger
 	stops    []func()
+	uploads  time.Duration // scheduler.Options.Uploads
 }
 
 type options struct {
@@ -162,7 +163,7 @@ func (r *rig) finish() {
 
 func (r *rig) lead() (stop func()) {
 	s, err := scheduler.New(scheduler.Deps{Docs: r.docs, Queue: r.queue, Dataflow: r.flow, Catalog: r.heads, Backends: r.backends, Stores: r.pool},
-		scheduler.Options{Logger: r.log, Poll: 20 * time.Millisecond, LeaseTTL: 2 * time.Second})
+		scheduler.Options{Logger: r.log, Poll: 20 * time.Millisecond, LeaseTTL: 2 * time.Second, Uploads: r.uploads})
 	r.check(err)
 	return r.start(s.Run)
 }

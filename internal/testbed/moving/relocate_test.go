@@ -2,11 +2,16 @@ package moving
 
 import (
 	"bytes"
+	"crypto/md5"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/opensds/gelato/datamover"
 	"github.com/opensds/gelato/proto/dataflowpb"
+	"github.com/opensds/gelato/s3/catalog"
 )
 
 // small makes parts of objects that a test can afford.
@@ -91,4 +96,61 @@ func TestRelocateWaitsForWritesThatBeganBefore(t *testing.T) {
 		t.Errorf("the job ended %v", done)
 	}
 	r.allAt(src, b.Id, want)
+}
+
+// A multipart upload that began before the placement moved is waited for, and brought along when it is completed.
+func TestRelocateWaitsForUploadsThatBeganBefore(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{noLeader: true})
+	src, b := r.place("bucket", "a", ""), r.backend("b")
+	want := r.fill(src.put, 5)
+	complete := r.beginUpload(src.bucket, "uploaded", []byte("in one part"))
+	r.lead()
+	j := r.launch(relocate("bucket-a", "b"))
+	between := r.until(j.Id, func(j *dataflowpb.Job) bool { return j.Pass == 2 || j.TotalsFinal })
+	if between.Status != "running" || between.Counters.PassedCount != 5 {
+		t.Errorf("while an upload is open the job is %v", between)
+	}
+	complete()
+	want["uploaded"] = []byte("in one part")
+	r.want(r.wait(j.Id), "succeeded", 6, 0, 0)
+	r.allAt(src, b.Id, want)
+}
+
+// One that nobody completes has the job fail and say so: after succeeded nothing may appear on the old backend any more.
+func TestRelocateFailsBesideAnOpenUpload(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{noLeader: true})
+	src, b := r.place("bucket", "a", ""), r.backend("b")
+	want := r.fill(src.put, 5)
+	complete := r.beginUpload(src.bucket, "uploaded", []byte("in one part"))
+	r.uploads = 200 * time.Millisecond
+	r.lead()
+	j := r.run(relocate("bucket-a", "b"))
+	if j.Status != "failed" || !strings.Contains(j.Error, "multipart uploads") || j.Counters.PassedCount != 5 || j.Counters.FailedCount != 0 {
+		t.Errorf("beside an open upload the job ended %v", j)
+	}
+	complete()
+	want["uploaded"] = []byte("in one part")
+	r.want(r.run(&dataflowpb.Plan{Name: j.PlanName}), "succeeded", 1, 5, 0)
+	r.allAt(src, b.Id, want)
+}
+
+// beginUpload uploads the one part of a multipart upload, and returns what completes it.
+func (r *rig) beginUpload(b catalog.Bucket, key string, data []byte) (complete func()) {
+	r.t.Helper()
+	u, err := r.catalog.CreateUpload(r.t.Context(), catalog.Upload{Bucket: b, Key: key, Owner: "root"})
+	r.check(err)
+	store, err := r.pool.Store(r.t.Context(), u.Location.BackendID)
+	r.check(err)
+	native, err := store.PutPart(r.t.Context(), u.Location.NativeKey, u.NativeID, 1, bytes.NewReader(data), int64(len(data)), nil)
+	r.check(err)
+	sum := md5.Sum(data)
+	part := catalog.ObjectPart{N: 1, Size: native.Size, CRC64: native.CRC64, ETag: hex.EncodeToString(sum[:])}
+	r.check(r.catalog.PutPart(r.t.Context(), u, catalog.UploadPart{ObjectPart: part, Native: native}))
+	return func() {
+		r.t.Helper()
+		_, err := r.catalog.CompleteUpload(r.t.Context(), b, key, u.ID, []catalog.CompletedPart{{N: 1, ETag: part.ETag}}, nil, catalog.Condition{})
+		r.check(err)
+	}
 }
