@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
 )
@@ -137,6 +138,7 @@ func (a *attempt) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 		a.lost.Store(true)
 		cancel(errLost)
 	}
+	problem := trouble.New(a.log, "heartbeats are not heard", "task", a.task.GetId())
 	for sleep(ctx, min(beatInterval, a.ttl/4)) {
 		if a.alive() != nil {
 			lose()
@@ -146,6 +148,7 @@ func (a *attempt) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 		call, end := context.WithTimeout(ctx, callLimit)
 		r, err := a.Dataflow.Heartbeat(call, &dataflowpb.HeartbeatRequest{TaskId: a.task.GetId(), Epoch: a.epoch, Done: a.counters()})
 		end()
+		problem.Saw(ctx, err)
 		switch {
 		case err == nil:
 			if r.GetTtlMillis() > 0 {
@@ -157,11 +160,8 @@ func (a *attempt) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 		case ctx.Err() != nil:
 			return
 		case errs.Is(err, errs.FailedPrecondition), errs.Is(err, errs.NotFound):
-			a.log.WarnContext(ctx, "a lease is lost", "task", a.task.GetId(), "epoch", a.epoch, "err", err)
 			lose()
 			return
-		default:
-			a.log.WarnContext(ctx, "a heartbeat was not heard", "task", a.task.GetId(), "err", err)
 		}
 	}
 }

@@ -234,7 +234,7 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 	}
 	defer a.moving.Add(-f.size)
 	g.Location.NativeEtag = c.info.ETag
-	_, err = a.writes.commit(g, &catalogpb.CommitRequest_Item{Location: g.GetLocation(), Change: &catalogpb.CommitRequest_Item_Relocate{Relocate: &catalogpb.CommitRequest_Relocate{
+	_, err = a.writes.commit(ctx, g, &catalogpb.CommitRequest_Item{Location: g.GetLocation(), Change: &catalogpb.CommitRequest_Item_Relocate{Relocate: &catalogpb.CommitRequest_Relocate{
 		FromBackendId: loc.GetBackendId(), FromNativeKey: loc.GetNativeKey(), FromNativeEtag: loc.GetNativeEtag(),
 		Crc64: c.crc, StorageClass: c.info.StorageClass, ReleaseSource: a.plan.GetOptions().GetReleaseSource(),
 	}}}, a.alive)

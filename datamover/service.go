@@ -17,6 +17,7 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/lease"
 	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/catalogpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
@@ -53,6 +54,9 @@ type Options struct {
 	Threshold int64  // bytes from which an object is copied in parts; default 64 MiB
 	PartSize  int64  // bytes, where the store's limits allow it; default 16 MiB
 }
+
+// maxPause bounds the pause after the queue did not answer.
+const maxPause = 10 * time.Second
 
 // Service is one datamover.
 type Service struct {
@@ -107,7 +111,7 @@ func (s *Service) Run(ctx context.Context) error {
 	defer stop()
 	defer attempts.Wait()
 	slots := make(chan struct{}, s.o.Tasks)
-	return s.Queue.Subscribe(ctx, Topic, Group, s.o.Tasks, func(_ context.Context, m queue.Message) error {
+	take := func(_ context.Context, m queue.Message) error {
 		if !acquire(ctx, slots) {
 			return context.Cause(ctx)
 		}
@@ -121,7 +125,16 @@ func (s *Service) Run(ctx context.Context) error {
 			a.run(ctx)
 		})
 		return nil
-	})
+	}
+	problem := trouble.New(s.log, "tasks cannot be heard of")
+	for {
+		err := s.Queue.Subscribe(ctx, Topic, Group, s.o.Tasks, take)
+		problem.Saw(ctx, err)
+		if ctx.Err() != nil || errs.Is(err, errs.InvalidArgument) {
+			return err
+		}
+		sleep(ctx, problem.Delay(time.Second, maxPause))
+	}
 }
 
 // lease takes the lease of a task. No attempt and no error mean that there is nothing to do.

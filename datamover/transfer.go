@@ -308,7 +308,7 @@ func (a *attempt) fill(ctx context.Context, j *journey, g *grant) (*dataflowpb.O
 	default:
 		put.Condition = &catalogpb.CommitRequest_Put_IfRev{IfRev: j.destTag}
 	}
-	rev, err := a.writes.commit(g, &catalogpb.CommitRequest_Item{Location: loc, Change: &catalogpb.CommitRequest_Item_Put{Put: put}}, a.alive)
+	rev, err := a.writes.commit(ctx, g, &catalogpb.CommitRequest_Item{Location: loc, Change: &catalogpb.CommitRequest_Item_Put{Put: put}}, a.alive)
 	if err != nil {
 		if put.Condition != nil && isConflict(err) {
 			err = conflictError{err}

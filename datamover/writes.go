@@ -7,8 +7,12 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/catalogpb"
 )
+
+// writeExpired is the catalog's reason for a write that was given up.
+const writeExpired = "WriteExpired"
 
 const (
 	batchMax     = 128
@@ -20,6 +24,7 @@ const (
 type writes struct {
 	catalog catalogpb.CatalogClient
 	log     *slog.Logger
+	problem *trouble.Log // of renewing
 	begins  *batcher[*catalogpb.Intent, began]
 	commits *batcher[commit, committed]
 	deletes *batcher[deletion, error]
@@ -56,7 +61,7 @@ type deletion struct {
 }
 
 func newWrites(c catalogpb.CatalogClient, log *slog.Logger) *writes {
-	w := &writes{catalog: c, log: log, open: make(map[string]*grant)}
+	w := &writes{catalog: c, log: log, problem: trouble.New(log, "writes are not renewed"), open: make(map[string]*grant)}
 	w.begins = newBatcher(batchMax, batchLinger, w.beginAll)
 	w.commits = newBatcher(batchMax, batchLinger, w.commitAll)
 	w.deletes = newBatcher(batchMax, batchLinger, w.deleteAll)
@@ -153,8 +158,8 @@ func (w *writes) renew(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, catalogLimit)
 	defer cancel()
 	r, err := w.catalog.Renew(ctx, &catalogpb.RenewRequest{WriteIds: ids})
+	w.problem.Saw(ctx, err)
 	if err != nil {
-		w.log.WarnContext(ctx, "writes were not renewed", "count", len(ids), "err", err)
 		return
 	}
 	w.mu.Lock()
@@ -164,22 +169,34 @@ func (w *writes) renew(ctx context.Context) {
 		if g == nil {
 			continue
 		}
-		if i < len(r.GetFailures()) && r.GetFailures()[i].GetCode() != "" {
-			delete(w.open, id) // its commit will say so
-			continue
+		if i < len(r.GetFailures()) {
+			err := problem(r.GetFailures()[i])
+			if errs.Retryable(err) && errs.ReasonOf(err) != writeExpired {
+				continue // the next round tries again
+			}
+			if err != nil {
+				delete(w.open, id) // its commit will say so
+				continue
+			}
 		}
 		g.renewBy = renewBy(asked, r.GetTtlMillis())
 	}
 }
 
-// commit ends a write. alive is asked right before the catalog is.
-func (w *writes) commit(g *grant, item *catalogpb.CommitRequest_Item, alive func() error) (string, error) {
+// commit ends a write. alive is asked right before the catalog is. One whose outcome is not known is asked for again, which says the same if it
+// was made: a new write would find its own object in the way.
+func (w *writes) commit(ctx context.Context, g *grant, item *catalogpb.CommitRequest_Item, alive func() error) (string, error) {
 	item.WriteId = g.GetWriteId()
-	c := w.commits.get(commit{item, alive})
-	if c.err == nil {
-		w.forget(g)
+	for n := 1; ; n++ {
+		c := w.commits.get(commit{item, alive})
+		if c.err == nil {
+			w.forget(g)
+			return c.rev, nil
+		}
+		if !errs.Retryable(c.err) || errs.ReasonOf(c.err) == writeExpired || n == tries || !sleep(ctx, pause(n)) {
+			return "", c.err
+		}
 	}
-	return c.rev, c.err
 }
 
 func (w *writes) commitAll(ctx context.Context, all []commit) []committed {

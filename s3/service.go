@@ -93,7 +93,7 @@ func New(d Deps, o Options) (*Service, error) {
 	}
 	o.Domain = strings.ToLower(o.Domain)
 	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: operations(), slots: make(chan struct{}, o.MaxRequests), o: o, keepUp: keepAlive}
-	s.keys = newKeys(d.Identity, d.Secrets, o.Now)
+	s.keys = newKeys(d.Identity, d.Secrets, o.Now, o.Log)
 	s.verifier = sigv4.New(o.Region, s.keys.lookup, o.Now)
 	var err error
 	s.metrics, err = newMetrics(o.Metrics)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/seal"
 	"github.com/opensds/gelato/proto/identitypb"
+	"github.com/opensds/gelato/s3/catalog"
 )
 
 // Work that takes long answers 200 and blanks first; its failure is then an <Error> in the body.
@@ -144,7 +146,7 @@ func TestKeysAreRemembered(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := &identity{box: box, enabled: true}
-		k := newKeys(id, box, time.Now)
+		k := newKeys(id, box, time.Now, nil)
 		step := func(after time.Duration, calls int, want errs.Code) {
 			t.Helper()
 			time.Sleep(after)
@@ -162,8 +164,69 @@ func TestKeysAreRemembered(t *testing.T) {
 		step(1, 3, errs.Unavailable)
 		id.err = nil
 		step(0, 4, errs.Unknown)
+		id.err, id.enabled = errs.Newf(errs.Unavailable, "away"), false // a good key goes on for a while
+		step(keyAge, 5, errs.Unknown)
+		step(keyAgain-1, 5, errs.Unknown)
+		step(1, 6, errs.Unknown)
+		step(keyGrace-keyAgain, 7, errs.Unavailable)
+		id.err, id.enabled = nil, true
+		step(0, 8, errs.Unknown)
+		id.err, id.enabled = errs.Newf(errs.Unavailable, "away"), false
+		step(keyAge, 9, errs.Unknown)
+		id.err = nil // back: what it says counts at the next question
+		step(keyAgain, 10, errs.NotFound)
+		id.enabled = true
+		step(keyAge, 11, errs.Unknown)
 		if _, err := k.lookup(t.Context(), "other"); !errs.Is(err, errs.DataLoss) { // sealed for another key
 			t.Errorf("got %v, want DataLoss", err)
+		}
+	})
+}
+
+// renewals is a catalog that answers Renew only.
+type renewals struct {
+	catalog.API
+	answers []error // the last one is repeated
+	at      []time.Duration
+	begun   time.Time
+}
+
+func (r *renewals) Renew(context.Context, *catalog.Write) error {
+	r.at = append(r.at, time.Since(r.begun))
+	err := r.answers[0]
+	if len(r.answers) > 1 {
+		r.answers = r.answers[1:]
+	}
+	return err
+}
+
+// A renewal that fails is tried again soon; a write that was given up ends its upload with the reason.
+func TestRenewing(t *testing.T) {
+	t.Parallel()
+	away := errs.Newf(errs.Unavailable, "away")
+	gone := errs.Newf(errs.Unavailable, "too late").Because(catalog.Expired)
+	synctest.Test(t, func(t *testing.T) {
+		c := &renewals{answers: []error{nil, away, away, nil}, begun: time.Now()}
+		s := &Service{catalog: c, o: Options{Log: slog.New(slog.DiscardHandler)}}
+		working, stop := s.renew(t.Context(), &catalog.Write{TTL: time.Minute})
+		time.Sleep(time.Minute + 7*time.Second)
+		if err := stop(); err != nil || working.Err() == nil {
+			t.Errorf("got %v, %v, want no error and an ended context", err, working.Err())
+		}
+		want := []time.Duration{20 * time.Second, 40 * time.Second, 43 * time.Second, 46 * time.Second, 66 * time.Second}
+		if !slices.Equal(c.at, want) {
+			t.Errorf("renewed at %v, want %v", c.at, want)
+		}
+		c = &renewals{answers: []error{away, gone}, begun: time.Now()}
+		s.catalog = c
+		working, stop = s.renew(t.Context(), &catalog.Write{TTL: time.Minute})
+		<-working.Done()
+		if err := stop(); errs.ReasonOf(err) != catalog.Expired || time.Since(c.begun) != 23*time.Second {
+			t.Errorf("got %v after %v, want %s after 23s", err, time.Since(c.begun), catalog.Expired)
+		}
+		s.catalog = &renewals{}
+		if _, stop = s.renew(t.Context(), &catalog.Write{TTL: time.Minute}); stop() != nil {
+			t.Error("a short write was given up")
 		}
 	})
 }

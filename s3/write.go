@@ -13,6 +13,7 @@ import (
 	"github.com/opensds/gelato/internal/blob"
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/s3/catalog"
 )
 
@@ -47,11 +48,13 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	if err != nil {
 		return o, storeFailed(err)
 	}
-	stop := s.renew(ctx, w)
-	info, err := store.Put(ctx, w.Location.NativeKey, w.Guard(read, o.Size), o.Size, adapters.PutOptions{
+	working, stop := s.renew(ctx, w)
+	info, err := store.Put(working, w.Location.NativeKey, w.Guard(read, o.Size), o.Size, adapters.PutOptions{
 		Headers: o.Headers, Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, nullVersionID, w.Location.NativeKey), StorageClass: o.StorageClass, CRC64: crc,
 	})
-	stop()
+	if lost := stop(); lost != nil {
+		return o, lost
+	}
 	if failure := body.err; failure != nil {
 		return o, failure
 	}
@@ -91,30 +94,49 @@ func (s *Service) early(body *payload, size int64) (read io.Reader, crc *uint64,
 	return bytes.NewReader((*buf)[:size]), &d.CRC64, func() { s.small.Put(buf) }, nil
 }
 
-// renew prolongs a write that takes long. stop ends it and waits.
-func (s *Service) renew(ctx context.Context, w *catalog.Write) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
+// renew prolongs a write that takes long. The upload goes on under the context that it returns, which ends early when the write is given up: then
+// nothing can come of it. stop ends renewing, waits, and returns that error.
+func (s *Service) renew(ctx context.Context, w *catalog.Write) (working context.Context, stop func() error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
 	running.Add(1)
 	timer := time.AfterFunc(w.TTL/3, func() {
 		defer running.Done()
-		for ctx.Err() == nil {
-			// Not under ctx: a renewal broken off in the middle leaves it open whether it was made, and the catalog gives up such a write.
-			if err := s.catalog.Renew(context.WithoutCancel(ctx), w); err != nil && ctx.Err() == nil {
-				s.o.Log.WarnContext(ctx, "write not renewed", "bucket", w.Bucket.Name, "key", w.Key, "err", err)
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(max(w.TTL/3, time.Second)):
-			}
-		}
+		s.keep(ctx, w, cancel)
 	})
-	return func() {
-		cancel()
-		if timer.Stop() {
+	return ctx, func() error {
+		cancel(nil)
+		if !timer.Stop() {
+			running.Wait()
+		}
+		if cause := context.Cause(ctx); errs.ReasonOf(cause) == catalog.Expired {
+			return cause
+		}
+		return nil
+	}
+}
+
+// keep renews until ctx ends, which it brings about itself when the write was given up. While the state is away it tries often, as the write
+// can be had back until another process gives it up.
+func (s *Service) keep(ctx context.Context, w *catalog.Write, cancel context.CancelCauseFunc) {
+	problem := trouble.New(s.o.Log, "a write is not renewed", "bucket", w.Bucket.Name, "key", w.Key)
+	for ctx.Err() == nil {
+		limited, end := context.WithTimeout(ctx, w.TTL/3)
+		err := s.catalog.Renew(limited, w)
+		end()
+		problem.Saw(ctx, err)
+		if errs.ReasonOf(err) == catalog.Expired {
+			cancel(err)
 			return
 		}
-		running.Wait()
+		pause := w.TTL / 3
+		if err != nil {
+			pause = w.TTL / 20
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
 	}
 }
 
