@@ -160,12 +160,11 @@ type peerInfo struct {
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
-func (t *transport) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (t *transport) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	m := t.files.current(t.log)
 	c, info, err := credentials.NewTLS(&tls.Config{
-		MinVersion: tls.VersionTLS13, ServerName: RolePrefix + t.service,
-		Certificates: []tls.Certificate{m.own}, RootCAs: m.roots,
-	}).ClientHandshake(ctx, authority, raw)
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{m.own}, RootCAs: m.roots,
+	}).ClientHandshake(ctx, RolePrefix+t.service, raw) // gRPC verifies the name that it is given here
 	if err != nil && ctx.Err() == nil {
 		t.log.Warn("tls handshake failed", "service", t.service, "address", raw.RemoteAddr().String(), "err", err)
 	}
@@ -192,11 +191,7 @@ func (t *transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 
 // Info implements credentials.TransportCredentials.
 func (t *transport) Info() credentials.ProtocolInfo {
-	p := credentials.ProtocolInfo{SecurityProtocol: "tls"}
-	if t.service != "" {
-		p.ServerName = RolePrefix + t.service
-	}
-	return p
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 // Clone implements credentials.TransportCredentials; a transport never changes.
