@@ -73,5 +73,6 @@ once versitygw "$VERSITYGW" go_tool "$VERSITYGW"
 once rclone "$RCLONE" go_tool "$RCLONE"
 once venv "${PYTHON[*]}" venv "${PYTHON[@]}"
 once mongo "${MONGO[*]} $(cksum <internal/testbed/mongoserver/Server.java)" mongo_server "${MONGO[@]}"
+once ferretdb "ferretdb $(cat internal/testbed/ferretdb/* | cksum)" go build -C internal/testbed/ferretdb -o "$dir/ferretdb" .
 once kafka "${KAFKA[*]}" maven_jars kafka "${KAFKA[@]}"
 once docker "$(sha256sum tools/testbed-docker.sh)" tools/testbed-docker.sh "$dir/docker"

@@ -163,30 +163,28 @@ func (s *Store) run(ctx context.Context, g *group, batch []docstore.Op, outcomes
 		return nil
 	}
 	matched := int(result.MatchedCount + result.DeletedCount)
-	s.tell(ctx, c, left, matched, batch, outcomes)
+	s.tell(ctx, c, g, left, matched, batch, outcomes)
 	return nil
 }
 
 // tell finds out which operations matched, of which the server said only how many. The package comment has the reasoning.
-func (s *Store) tell(ctx context.Context, c *mongo.Collection, places []int, matched int, batch []docstore.Op, outcomes []error) {
-	if matched == len(places) {
+func (s *Store) tell(ctx context.Context, c *mongo.Collection, g *group, places []int, matched int, batch []docstore.Op, outcomes []error) {
+	missed := len(places) - matched
+	if missed == 0 {
 		return
 	}
 	unsure := places
-	if matched > 0 {
-		ops := pick(batch, places)
+	if matched > 0 && g.kind == docstore.OpReplace {
 		unsure = nil
-		for i, happened := range s.settle(ctx, c, ops) {
+		for i, happened := range s.settle(ctx, c, pick(batch, places)) {
 			if !happened {
 				unsure = append(unsure, places[i])
 			}
 		}
 	}
-	missed := len(places) - matched
 	for _, at := range unsure {
-		if len(unsure) == missed && (matched == 0 || batch[at].Kind == docstore.OpReplace) {
-			outcomes[at] = stale()
-		} else {
+		outcomes[at] = stale()
+		if len(unsure) > missed {
 			outcomes[at] = errs.Newf(errs.Unavailable, "the state server did not tell whether this write happened")
 		}
 	}

@@ -14,10 +14,19 @@ import (
 // TestSuite runs the rules of docstore on mongo-java-server, each case in a database of its own.
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	server := testbed.Mongo(t, testbed.MongoOptions{})
+	suite(t, testbed.Mongo(t, testbed.MongoOptions{}).URL)
+}
+
+// TestSuiteFerretDB runs them on FerretDB.
+func TestSuiteFerretDB(t *testing.T) {
+	t.Parallel()
+	suite(t, testbed.FerretDB(t))
+}
+
+func suite(t *testing.T, url func(database string) string) {
 	var n atomic.Int32
 	docstoretest.Run(t, docstoretest.Harness{Open: func(t *testing.T) docstore.Store {
-		return open(t, server.URL(fmt.Sprintf("suite%d", n.Add(1))), mongo.Options{})
+		return open(t, url(fmt.Sprintf("suite%d", n.Add(1))), mongo.Options{})
 	}})
 }
 
