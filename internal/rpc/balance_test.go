@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -140,6 +141,25 @@ func TestNobodyAtAnyAddress(t *testing.T) {
 	}
 	if _, err := healthpb.NewHealthClient(conn).Watch(ctx, &healthpb.HealthCheckRequest{}); errs.CodeOf(err) != errs.Unavailable {
 		t.Errorf("stream: got %v, want Unavailable", err)
+	}
+}
+
+func TestCallsWaitForNobodyOnlySoLong(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	dead := listen(t, "127.0.0.1:0", f.of("api"))
+	dead.Close()
+	conn := dial(t, f.of("s3"), rpc.DialOptions{Wait: 50 * time.Millisecond}, dead.Addr().String())
+	began := time.Now()
+	_, err := ask(t.Context(), conn)
+	if errs.CodeOf(err) != errs.Unavailable || errs.Public(err) != "the service api is not available" || !strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("unary: got %v, want Unavailable, and why", err)
+	}
+	if _, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{}); errs.CodeOf(err) != errs.Unavailable {
+		t.Errorf("stream: got %v, want Unavailable", err)
+	}
+	if took := time.Since(began); took > limit/2 {
+		t.Errorf("it took %v", took)
 	}
 }
 

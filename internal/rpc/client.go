@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -37,7 +38,7 @@ const pipeNetwork = "bufconn"
 // Closing the connection is the caller's; closing the listener is the server's.
 func Pipe() (net.Listener, *grpc.ClientConn) {
 	l := bufconn.Listen(256 << 10)
-	conn, err := grpc.NewClient("passthrough:///memory", append(callOptions("memory"),
+	conn, err := grpc.NewClient("passthrough:///memory", append(callOptions("memory", defaultTimeout),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }),
 		grpc.WithTransportCredentials(insecure.NewCredentials()))...) // it never leaves the process
 	if err != nil {
@@ -47,8 +48,8 @@ func Pipe() (net.Listener, *grpc.ClientConn) {
 }
 
 // callOptions are what all clients have in common.
-func callOptions(service string) []grpc.DialOption {
-	c := caller{service}
+func callOptions(service string, wait time.Duration) []grpc.DialOption {
+	c := caller{service, wait}
 	return []grpc.DialOption{
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage), grpc.WaitForReady(true)),
 		grpc.WithUnaryInterceptor(c.unary), grpc.WithStreamInterceptor(c.stream),
@@ -56,7 +57,10 @@ func callOptions(service string) []grpc.DialOption {
 }
 
 // caller holds a client's interceptors.
-type caller struct{ service string }
+type caller struct {
+	service string
+	wait    time.Duration
+}
 
 func (c caller) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker, o ...grpc.CallOption) error {
 	if _, ok := ctx.Deadline(); !ok {
@@ -64,12 +68,32 @@ func (c caller) unary(ctx context.Context, method string, req, reply any, cc *gr
 		ctx, cancel = context.WithTimeout(ctx, defaultTimeout)
 		defer cancel()
 	}
+	if deadline, _ := ctx.Deadline(); time.Until(deadline) > c.wait && !c.ready(ctx, cc) {
+		o = append(o, grpc.WaitForReady(false)) // it fails at once, and says why
+	}
 	var to peer.Peer
 	err := call(outgoing(ctx), method, req, reply, cc, append(o, grpc.Peer(&to))...)
-	if to.Addr == nil && status.Code(err) == codes.DeadlineExceeded {
+	if code := status.Code(err); to.Addr == nil && (code == codes.DeadlineExceeded || code == codes.Unavailable) {
 		return c.unreachable(err)
 	}
 	return decode(err)
+}
+
+// ready waits until an address serves.
+func (c caller) ready(ctx context.Context, cc *grpc.ClientConn) bool {
+	state := cc.GetState()
+	if state == connectivity.Ready {
+		return true
+	}
+	cc.Connect()
+	ctx, cancel := context.WithTimeout(ctx, c.wait)
+	defer cancel()
+	for ; state != connectivity.Ready; state = cc.GetState() {
+		if state == connectivity.Shutdown || !cc.WaitForStateChange(ctx, state) {
+			return false
+		}
+	}
+	return true
 }
 
 // unreachable is the error of a call that found no serving address in its time: it was never sent.
@@ -82,7 +106,7 @@ var errNotOpened = errors.New("no address served in time")
 // stream bounds the time that a stream waits for a serving address, not the time it lasts.
 func (c caller) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, o ...grpc.CallOption) (grpc.ClientStream, error) {
 	ctx, cancel := context.WithCancelCause(outgoing(ctx))
-	limit := time.AfterFunc(defaultTimeout, func() { cancel(errNotOpened) })
+	limit := time.AfterFunc(c.wait, func() { cancel(errNotOpened) })
 	s, err := open(ctx, desc, cc, method, o...)
 	if !limit.Stop() && context.Cause(ctx) == errNotOpened {
 		return nil, c.unreachable(err)

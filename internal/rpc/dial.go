@@ -16,12 +16,13 @@ import (
 // DialOptions tunes Dial; the zero value works.
 type DialOptions struct {
 	Logger *slog.Logger
+	Wait   time.Duration // how long a call may wait for an address that serves; default 20 s
 	GRPC   []grpc.DialOption
 }
 
 // Dial makes a client of a service that serves at some addresses, each HOST:PORT; a name stands for every address it resolves to. It does not connect: calls
-// do, and wait until an address serves, up to their deadline (60 s for those that come without one), when they fail with
-// Unavailable if they were never sent. Calls go round robin to the addresses that are SERVING. Closing the connection is the caller's.
+// do, and wait until an address serves, up to Wait or to their deadline (60 s for those that come without one). Those that were never sent fail with
+// Unavailable. Calls go round robin to the addresses that are SERVING. Closing the connection is the caller's.
 func Dial(service string, addrs []string, c Credentials, o DialOptions) (*grpc.ClientConn, error) {
 	if service == "" || len(addrs) == 0 {
 		return nil, errs.Newf(errs.InvalidArgument, "no address of the service %q is given", service)
@@ -33,6 +34,9 @@ func Dial(service string, addrs []string, c Credentials, o DialOptions) (*grpc.C
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Wait == 0 {
+		o.Wait = 20 * time.Second
 	}
 	options := []grpc.DialOption{
 		grpc.WithResolvers(&addresses{list: addrs, lookup: net.DefaultResolver.LookupHost}),
@@ -50,7 +54,7 @@ func Dial(service string, addrs []string, c Credentials, o DialOptions) (*grpc.C
 	if c.token != nil {
 		options = append(options, grpc.WithPerRPCCredentials(c.token))
 	}
-	options = append(append(options, callOptions(service)...), o.GRPC...)
+	options = append(append(options, callOptions(service, o.Wait)...), o.GRPC...)
 	conn, err := grpc.NewClient(scheme+":///"+service, options...)
 	if err != nil {
 		return nil, errs.New(errs.Internal, "the client of "+service+" cannot be made", err)

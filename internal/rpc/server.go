@@ -70,7 +70,7 @@ func NewServer(o ServerOptions) *Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
 		// An hourly reconnect spreads callers over servers that came later and looks at their certificates again.
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 20 * time.Second, Timeout: 10 * time.Second, MaxConnectionAge: time.Hour}),
-		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.ConnectionTimeout(10 * time.Second), grpc.MaxConcurrentStreams(1000), grpc.MaxHeaderListSize(64 << 10),
 		grpc.UnaryInterceptor(unary(o, admit)), grpc.StreamInterceptor(stream(o, admit)),
 	}, o.GRPC...)
 	s := &Server{Server: grpc.NewServer(options...), name: o.Name, credentials: o.Credentials, health: health.NewServer(), leading: true}

@@ -101,7 +101,8 @@ func askGRPC(ctx context.Context, service, address string, c rpc.Credentials) (s
 		return "", err
 	}
 	defer conn.Close()
-	answer, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: service}, grpc.WaitForReady(false))
+	// As a whole: by its name a service that is well, but does not lead, says NOT_SERVING.
+	answer, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{}, grpc.WaitForReady(false))
 	if err != nil {
 		return "", fmt.Errorf("ask %s at %s: %w", service, address, err)
 	}
