@@ -12,6 +12,7 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/queue"
 	"github.com/opensds/gelato/internal/queue/embedded"
+	"github.com/opensds/gelato/internal/queue/kafka"
 	"github.com/opensds/gelato/internal/telemetry"
 )
 
@@ -84,7 +85,7 @@ func OpenQueue(ctx context.Context, url string, tel *telemetry.Telemetry) (queue
 		return embedded.New(embedded.Options{}), nil
 	}
 	if strings.HasPrefix(url, kafkaScheme) {
-		return nil, errs.Newf(errs.Unimplemented, "the queue cannot be in Kafka yet")
+		return kafka.Open(ctx, url, kafka.Options{Logger: tel.Log, Registerer: tel.Registry})
 	}
 	return nil, CheckQueue(url, false)
 }
