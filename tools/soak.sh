@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Repeats the migration with a kill, a new seed each time, until SOAK minutes are over or one fails. GELATO_SEED repeats one seed.
+# Repeats the migrations with kills, of one process and of many on their servers, a new seed each time, until SOAK minutes are over or one fails. GELATO_SEED repeats one seed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 end=$((SECONDS + ${SOAK:-30} * 60))
@@ -8,6 +8,6 @@ round=0
 while [ "$SECONDS" -lt "$end" ]; do
 	round=$((round + 1))
 	echo "soak: round $round"
-	(cd internal/testbed/scenario && ../../../bin/scenario.test -test.run RelocateUnderLoad/kill -test.v -test.timeout 20m)
+	(cd internal/testbed/scenario && GELATO_SOAK=1 ../../../bin/scenario.test -test.run 'RelocateUnderLoad/kill|RelocateUnderBlows' -test.v -test.timeout 30m)
 done
 echo "soak: $round rounds passed"

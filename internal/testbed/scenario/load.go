@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,34 +17,33 @@ import (
 	"github.com/opensds/gelato/internal/testbed/s3lite"
 )
 
-// Outage says when the server was down: from the kill until it served again.
+// Outage says when what answers requests was down: from each Begin, right before the blow, to the End after it, when it served again.
 type Outage struct {
-	mu          sync.Mutex
-	began, over time.Time
+	mu   sync.Mutex
+	down []span
 }
 
-// Begin notes that the server is about to be killed.
-func (o *Outage) Begin() { o.mu.Lock(); o.began = time.Now(); o.mu.Unlock() }
+type span struct{ from, to time.Time } // a zero to: it is still down
 
-// End notes that it serves again.
-func (o *Outage) End() { o.mu.Lock(); o.over = time.Now(); o.mu.Unlock() }
+// Begin notes that something that serves these requests is about to be struck.
+func (o *Outage) Begin() { o.mu.Lock(); o.down = append(o.down, span{from: time.Now()}); o.mu.Unlock() }
+
+// End notes that all of it serves again.
+func (o *Outage) End() { o.mu.Lock(); o.down[len(o.down)-1].to = time.Now(); o.mu.Unlock() }
 
 // Explains says whether a request that lasted from from to to may have failed because of it.
 func (o *Outage) Explains(from, to time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return !o.began.IsZero() && !to.Before(o.began) && (o.over.IsZero() || !from.After(o.over))
+	return slices.ContainsFunc(o.down, func(s span) bool { return !to.Before(s.from) && (s.to.IsZero() || !from.After(s.to)) })
 }
-
-// Over says whether there was an outage and it has ended.
-func (o *Outage) Over() bool { o.mu.Lock(); defer o.mu.Unlock(); return !o.over.IsZero() }
 
 // Load is readers and writers of one bucket.
 type Load struct {
 	Client *s3lite.Client
 	Bucket string
 	Model  *Model
-	Outage *Outage
+	Outage *Outage  // of what serves S3
 	Keys   []string // what readers ask for
 	Write  []string // what writers change
 	Size   int64    // of what writers put
@@ -120,7 +120,8 @@ func (l *Load) judge(err error, from time.Time) {
 		l.Excused.Add(1)
 		time.Sleep(retryInterval)
 	default:
-		l.fail(err)
+		now := time.Now()
+		l.fail(fmt.Errorf("%s, after %v: %w", now.Format("15:04:05.000"), now.Sub(from).Round(time.Millisecond), err))
 	}
 }
 
@@ -132,7 +133,7 @@ func (l *Load) ReadOne(ctx context.Context, key string) (dataset.Object, error) 
 	o, err := l.fetch(ctx, key)
 	to := time.Now()
 	if err != nil {
-		return o, fmt.Errorf("read after %v: %w", to.Sub(from).Round(time.Millisecond), err)
+		return o, fmt.Errorf("read: %w", err)
 	}
 	if err := l.Model.Check(key, o.Version, from, to); err != nil {
 		return o, fmt.Errorf("%w: %w", errModel, err)

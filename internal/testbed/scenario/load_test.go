@@ -108,14 +108,16 @@ func TestOutageExplains(t *testing.T) {
 	if o.Explains(now, now) {
 		t.Error("no outage explains something")
 	}
-	before := time.Now()
-	o.Begin()
-	if !o.Explains(before, time.Now()) || o.Explains(before.Add(-2*time.Second), before.Add(-time.Second)) || o.Over() {
-		t.Error("an outage under way explains what ends in it, and nothing earlier")
-	}
-	o.End()
-	after := time.Now().Add(time.Second)
-	if !o.Explains(before, after) || o.Explains(after, after) || !o.Over() {
-		t.Error("a past outage explains what overlaps it, and nothing later")
+	for range 2 {
+		before := time.Now()
+		o.Begin()
+		if !o.Explains(before, time.Now()) || o.Explains(now.Add(-time.Second), now) {
+			t.Error("an outage under way explains what ends in it, and nothing earlier")
+		}
+		o.End()
+		after := time.Now().Add(time.Second)
+		if !o.Explains(before, after) || o.Explains(after, after) {
+			t.Error("a past outage explains what overlaps it, and nothing later")
+		}
 	}
 }

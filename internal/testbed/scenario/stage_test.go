@@ -2,22 +2,16 @@ package scenario
 
 import (
 	"context"
-	"encoding/base64"
+	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
-	"net/url"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/opensds/gelato/internal/blob"
-	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/testbed"
 	"github.com/opensds/gelato/internal/testbed/dataset"
 	"github.com/opensds/gelato/internal/testbed/s3lite"
@@ -30,14 +24,22 @@ const (
 	grace  = 5 * time.Second
 )
 
-// stage is a gelato with two stores, A and B, and a bucket on A.
+// stage is a Gelato with two stores, A and B, and a bucket on A.
 type stage struct {
-	t      *testing.T
-	gelato *testbed.Gelato
-	a, b   *testbed.S3Server
+	t *testing.T
+	system
+	stores map[string]*testbed.S3Server // by backend
 	load   *Load
-	began  time.Time
+	rest   Outage // of what answers REST
+	plans  int
+	passed atomic.Int64 // objects of the job under way
 }
+
+// The backends.
+const (
+	storeA = "store-a"
+	storeB = "store-b"
+)
 
 // seed comes from GELATO_SEED, or from the clock, and is printed.
 func seed(t *testing.T) uint64 {
@@ -51,27 +53,24 @@ func seed(t *testing.T) uint64 {
 	return uint64(time.Now().UnixNano())
 }
 
-// newStage starts the processes. Work of a lost process is taken over after leaseTTL.
-func newStage(t *testing.T, leaseTTL time.Duration) *stage {
+// newStage starts the stores, and the system on them.
+func newStage(t *testing.T, start func(*testing.T) system) *stage {
 	if testbed.Short() {
 		t.Skip("needs real servers")
 	}
 	options := testbed.VersityOptions{ExtraOptions: []string{"--keep-alive"}}
-	s := &stage{t: t, a: testbed.Versity(t, options), b: testbed.Versity(t, options), began: time.Now()}
-	s.a.CreateBucket(native)
-	s.b.CreateBucket(native)
-	s.gelato = testbed.StartGelato(t, testbed.GelatoOptions{
-		Args: []string{"--garbage-grace", grace.String(), "--sweep-interval", "1s", "--lease-ttl", leaseTTL.String(), "--write-ttl", leaseTTL.String()},
-	})
+	s := &stage{t: t, stores: map[string]*testbed.S3Server{storeA: testbed.Versity(t, options), storeB: testbed.Versity(t, options)}}
+	s.system = start(t)
 	ctx := t.Context()
-	for name, server := range map[string]*testbed.S3Server{"store-a": s.a, "store-b": s.b} {
-		if err := s.gelato.RegisterS3(ctx, name, server, native); err != nil {
+	for name, server := range s.stores {
+		server.CreateBucket(native)
+		if err := s.RegisterS3(ctx, name, server, native); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.load = &Load{Client: s.gelato.Client(), Bucket: bucket, Model: NewModel(time.Now), Outage: &Outage{}, Size: 4 << 10, Seed: seed(t)}
+	s.load = &Load{Client: s.Client(), Bucket: bucket, Model: NewModel(time.Now), Outage: &Outage{}, Size: 4 << 10, Seed: seed(t)}
 	t.Logf("figure: GELATO_SEED=%d", s.load.Seed)
-	if err := s.load.Client.CreateBucket(ctx, bucket, "store-a"); err != nil {
+	if err := s.load.Client.CreateBucket(ctx, bucket, storeA); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -112,27 +111,39 @@ func (s *stage) put(objects []dataset.Object, workers int) {
 	s.adopt(objects)
 }
 
-// relocate runs a plan from A to B and returns the finished job. during runs beside it, until its context ends with the job.
-func (s *stage) relocate(limit time.Duration, during func(context.Context), watch func(testbed.Job)) testbed.Job {
+// fill puts objects through the gateway with rclone, gives half of the small ones to the writer, and as many keys that are not there yet as spare says.
+func (s *stage) fill(dir string, objects []dataset.Object, spare int) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
-	defer cancel()
-	loadCtx, stop := context.WithCancel(ctx)
-	var background sync.WaitGroup
-	background.Go(func() { during(loadCtx) })
-	defer background.Wait()
-	defer stop()
-
 	began := time.Now()
-	id, err := s.gelato.Relocate(ctx, "to-b", bucket, "store-b")
-	if err != nil {
-		s.t.Fatal(err)
+	testbed.RcloneCopy(s.t, map[string]s3lite.Endpoint{"g": s.Endpoint()}, dir, "g:"+bucket)
+	s.figure("rclone put %d objects in %v", len(objects), time.Since(began).Round(time.Millisecond))
+	s.adopt(objects)
+	for i, o := range objects {
+		if o.Size == s.load.Size && i%2 == 0 {
+			s.load.Write = append(s.load.Write, o.Key)
+		}
 	}
-	job, err := s.wait(ctx, id, watch)
-	if err != nil {
-		s.t.Fatal(err)
+	for i := range spare {
+		key := fmt.Sprintf("small/%02d/spare-%05d", i%100, i)
+		s.load.Keys, s.load.Write = append(s.load.Keys, key), append(s.load.Write, key)
 	}
-	s.figure("job %s after %v: %d objects, %d copied or skipped, %d failed, %d bytes", job.Status, time.Since(began).Round(time.Millisecond),
+}
+
+// relocate moves the bucket to a backend, and returns the finished job, which must have succeeded whole.
+func (s *stage) relocate(ctx context.Context, to string) testbed.Job {
+	s.t.Helper()
+	began := time.Now()
+	s.plans++
+	plan := fmt.Sprintf("%s-%d", to, s.plans)
+	var id string
+	var job testbed.Job
+	s.try(ctx, func() (err error) { id, err = s.start(ctx, plan, to); return err })
+	s.try(ctx, func() (err error) {
+		job, err = s.WaitJob(ctx, id, 50*time.Millisecond, func(j testbed.Job) { s.passed.Store(j.PassedCount) })
+		return err
+	})
+	s.passed.Store(0)
+	s.figure("job to %s %s after %v: %d objects, %d copied or skipped, %d failed, %d bytes", to, job.Status, time.Since(began).Round(time.Millisecond),
 		job.TotalCount, job.PassedCount+job.SkippedCount, job.FailedCount, job.PassedCapacity)
 	if job.Status != "succeeded" || job.FailedCount != 0 || !job.TotalsFinal || job.PassedCount+job.SkippedCount != job.TotalCount {
 		s.t.Errorf("job: got %+v, want succeeded with every object passed or skipped", job)
@@ -140,176 +151,68 @@ func (s *stage) relocate(limit time.Duration, during func(context.Context), watc
 	return job
 }
 
-// wait polls the job through an outage.
-func (s *stage) wait(ctx context.Context, id string, watch func(testbed.Job)) (testbed.Job, error) {
+// start makes a plan and runs it. It may be called again when an answer was lost: the plan is then there, and may have its job.
+func (s *stage) start(ctx context.Context, plan, to string) (id string, err error) {
+	err = s.REST(ctx, http.MethodPost, "plans", map[string]any{
+		"name": plan, "mode": "relocate", "source": map[string]string{"bucket": bucket}, "destination": map[string]string{"backend": to},
+	}, nil)
+	if err != nil && !conflict(err) {
+		return "", err
+	}
+	var run struct{ JobID string }
+	if err = s.REST(ctx, http.MethodPost, "plans/"+plan+"/run", nil, &run); !conflict(err) {
+		return run.JobID, err
+	}
+	var jobs struct{ Items []testbed.Job }
+	if err := s.REST(ctx, http.MethodGet, "jobs?limit=1000", nil, &jobs); err != nil {
+		return "", err
+	}
+	for _, j := range jobs.Items {
+		if j.PlanName == plan {
+			return j.ID, nil
+		}
+	}
+	return "", fmt.Errorf("plan %s has an open job that is not among %d jobs", plan, len(jobs.Items))
+}
+
+func conflict(err error) bool {
+	p, ok := errors.AsType[*testbed.Problem](err)
+	return ok && p.Status == http.StatusConflict
+}
+
+// try calls f again as long as an outage of REST explains that it fails.
+func (s *stage) try(ctx context.Context, f func() error) {
+	s.t.Helper()
 	for {
 		from := time.Now()
-		job, err := s.gelato.WaitJob(ctx, id, 50*time.Millisecond, watch)
-		if err == nil || ctx.Err() != nil || !s.load.Outage.Explains(from, time.Now()) {
-			return job, err
+		err := f()
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !s.rest.Explains(from, time.Now()) {
+			s.t.Fatal(err)
 		}
 		time.Sleep(retryInterval)
 	}
 }
 
-// wantQuiet fails the test for every request that failed.
-func (s *stage) wantQuiet() {
-	s.t.Helper()
-	l := s.load
-	s.figure("%d reads (%d of no object, %d MiB), %d puts, %d deletes, %d excused by the kill; slowest small read %v", l.Reads.Load(), l.Absent.Load(),
-		l.BytesRead.Load()>>20, l.Puts.Load(), l.Deletes.Load(), l.Excused.Load(), l.Slowest().Round(time.Millisecond))
-	if n, err := l.Failures(); n > 0 {
-		s.t.Errorf("%d requests failed or answered wrongly:\n%v", n, err)
+// beside runs eight readers and the writer, and what else is given, until f returns; then their context ends. It returns how long the writer wrote.
+func (s *stage) beside(f func(), others ...func(context.Context)) time.Duration {
+	ctx, stop := context.WithCancel(s.t.Context())
+	var background sync.WaitGroup
+	var wrote time.Duration
+	background.Go(func() {
+		began := time.Now()
+		s.load.Run(ctx, 8, 8, writesPerSecond)
+		wrote = time.Since(began)
+	})
+	for _, other := range others {
+		background.Go(func() { other(ctx) })
 	}
-}
-
-// wantFinal reads everything, and compares listing and placement with it. It returns what is there.
-func (s *stage) wantFinal() map[string]dataset.Object {
-	s.t.Helper()
-	before, _ := s.load.Failures()
-	there := s.load.ReadAll(s.t.Context(), 16)
-	if after, err := s.load.Failures(); after > before {
-		s.t.Errorf("%d keys are not as the model has them:\n%v", after-before, err)
-	}
-	var listed []string
-	for o, err := range s.load.Client.List(s.t.Context(), bucket, "") {
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if want, ok := there[o.Key]; !ok || want.Size != o.Size {
-			s.t.Errorf("listing has %s of %d bytes, reading found %+v", o.Key, o.Size, want)
-		}
-		listed = append(listed, o.Key)
-	}
-	if want := slices.Sorted(maps.Keys(there)); !slices.Equal(listed, want) {
-		s.t.Errorf("the listing names %d keys, reading found %d", len(listed), len(want))
-	}
-	for key := range there {
-		h, err := s.load.Client.Head(s.t.Context(), bucket, key)
-		if err != nil {
-			s.t.Error(err)
-		} else if got := h.Get("X-Gelato-Backend"); got != "store-b" {
-			s.t.Errorf("HEAD %s: x-gelato-backend is %q, want store-b", key, got)
-		}
-	}
-	return there
-}
-
-// wantStores waits until A holds only its marker and B exactly one blob of each object, and neither an open upload.
-func (s *stage) wantStores(there map[string]dataset.Object, limit time.Duration) {
-	s.t.Helper()
-	began := time.Now()
-	for deadline := began.Add(limit); ; time.Sleep(500 * time.Millisecond) {
-		problem := s.foreign(s.a, nil)
-		if problem == "" {
-			problem = s.foreign(s.b, there)
-		}
-		if problem == "" {
-			break
-		}
-		if time.Now().After(deadline) {
-			s.t.Errorf("%v after the job: %s", limit, problem)
-			return
-		}
-	}
-	s.figure("A empty and B exact %v after the last read", time.Since(began).Round(time.Millisecond))
-}
-
-// foreign compares a store's own listing with the objects that it should hold, and returns the first differences.
-func (s *stage) foreign(server *testbed.S3Server, want map[string]dataset.Object) string {
-	s.t.Helper()
-	c := server.Client()
-	extra, seen, sawMarker := []string{}, map[string]bool{}, false
-	for o, err := range c.List(s.t.Context(), native, "") {
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		key, ok := strings.CutPrefix(o.Key, bucket+"/")
-		switch {
-		case o.Key == marker:
-			sawMarker = true
-		case ok && blob.IsOurs(o.Key) && strings.Contains(key, "."):
-			key = key[:strings.LastIndex(key, ".")]
-			if w, ok := want[key]; !ok || seen[key] || w.Size != o.Size {
-				extra = append(extra, o.Key)
-			}
-			seen[key] = true
-		default:
-			extra = append(extra, o.Key)
-		}
-	}
-	var uploads struct {
-		Upload []struct{ Key string }
-	}
-	if err := c.XML(s.t.Context(), s3lite.Request{Method: http.MethodGet, Bucket: native, Query: url.Values{"uploads": {""}}}, &uploads); err != nil {
-		s.t.Fatal(err)
-	}
-	missing := 0
-	for key := range want {
-		if !seen[key] {
-			missing++
-		}
-	}
-	if sawMarker && len(extra) == 0 && missing == 0 && len(uploads.Upload) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s (wants %d objects): marker there: %v, %d missing, %d open uploads, %d too many: %.10q", server.Endpoint, len(want), sawMarker,
-		missing, len(uploads.Upload), len(extra), extra[:min(len(extra), 10)])
-}
-
-// wantReport compares a job's report with its counters, and for objects that nobody changed every field.
-func (s *stage) wantReport(job testbed.Job, initial []dataset.Object) {
-	s.t.Helper()
-	report, err := s.gelato.Report(s.t.Context(), job.ID)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	counts, lines, proofs := map[string]int64{}, map[string]testbed.Outcome{}, map[string]int{}
-	for _, o := range report {
-		counts[o.Outcome]++
-		proofs[o.Proof]++
-		if o.Proof != "" { // copied, or by an attempt that copied and could not report any more
-			lines[o.Key] = o
-		}
-		if o.Outcome == "copied" && (o.Proof == "" || o.Source.Backend != "store-a" || o.Destination.Backend != "store-b") {
-			s.t.Errorf("report: %+v: want a proof, from store-a to store-b", o)
-		}
-		if o.Outcome == "skipped" && o.Reason == "" {
-			s.t.Errorf("report: %+v is skipped without a reason", o)
-		}
-	}
-	if counts["copied"] != job.PassedCount || counts["skipped"] != job.SkippedCount || counts["failed"] != job.FailedCount {
-		s.t.Errorf("report has %v, the job %d passed, %d skipped, %d failed", counts, job.PassedCount, job.SkippedCount, job.FailedCount)
-	}
-	s.figure("report: %v, proofs %v", counts, proofs)
-	untouched, missing := 0, []string{}
-	for _, o := range initial {
-		if s.load.Model.Writes(o.Key) > 1 {
-			continue
-		}
-		untouched++
-		line, ok := lines[o.Key]
-		if !ok || line.Bytes != o.Size {
-			missing = append(missing, o.Key)
-			continue
-		}
-		if want := crc64(s.t, o); line.Destination.Backend != "store-b" || !strings.EqualFold(line.Destination.Algorithm, "CRC64NVME") || line.Destination.Checksum != want {
-			s.t.Errorf("report: %s: got destination %+v, want store-b, CRC64NVME %s", o.Key, line.Destination, want)
-		}
-	}
-	if len(missing) > 0 {
-		s.t.Errorf("report: %d of %d objects that nobody changed have no line with their size and a proof: %q ... %q", len(missing), untouched, missing[0], missing[len(missing)-1])
-	}
-	if untouched == 0 {
-		s.t.Error("the writer left no object alone")
-	}
-}
-
-// crc64 is the checksum of the content in S3's form.
-func crc64(t *testing.T, o dataset.Object) string {
-	h := checksum.New(checksum.CRC64NVME)
-	if _, err := io.Copy(h, o.Reader()); err != nil {
-		t.Fatal(err)
-	}
-	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+	func() {
+		defer background.Wait()
+		defer stop()
+		f()
+	}()
+	return wrote
 }
