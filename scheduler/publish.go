@@ -35,7 +35,8 @@ func (p *publisher) publish(ctx context.Context, ids ...string) error {
 	}
 	messages := make([]queue.Message, len(ids))
 	for i, id := range ids {
-		messages[i] = queue.Message{Key: id, Value: []byte(id)}
+		// Without a key, so that a task which a busy datamover does not get to reaches another one when it is told again.
+		messages[i] = queue.Message{Value: []byte(id)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()

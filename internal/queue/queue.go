@@ -1,7 +1,7 @@
 // Package queue carries hints that work exists. State lives in documents: a message may come twice, late, out of order, or
 // (after a crash of an embedded queue) never, and whoever needs the work done publishes it again.
 //
-// Drivers: embedded (a bounded in-memory channel per topic and group) and, later, kafka. queuetest holds
+// Drivers: embedded (a bounded in-memory channel per topic and group) and kafka. queuetest holds
 // the rules that both pass. Any service may import it.
 package queue
 
@@ -14,7 +14,9 @@ type Message struct {
 }
 
 // Handler deals with one message. nil acknowledges it; an error has it delivered again later,
-// to this or another member of the group.
+// to this or another member of the group. An error of code InvalidArgument ("can never succeed as it is") or a panic sets the message
+// aside: it is not delivered again, and the driver says where it went and why. A driver may do so with what keeps failing, too, but not
+// for errors that may pass (errs.Retryable).
 type Handler func(ctx context.Context, m Message) error
 
 // Queue is a driver. All methods are safe for concurrent use.

@@ -3,11 +3,16 @@
 //
 // A group gets what is published after its first member joined. While a topic has no group at all, it keeps the newest messages
 // for the first one, and Publish does not block. A member that leaves takes nothing along: its group keeps what waits.
+// What a handler sets aside is dropped and logged.
 package embedded
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"math/rand/v2"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -17,6 +22,7 @@ import (
 
 // Options of New. The zero value has the defaults.
 type Options struct {
+	Logger          *slog.Logger
 	Capacity        int           // messages of one group that wait, are handled or wait for redelivery; default 4,096
 	MaxMessageBytes int           // key and value of one message; default 1 MiB
 	MinBackoff      time.Duration // before the first redelivery; doubles with each; default 100 ms
@@ -55,6 +61,9 @@ type delivery struct {
 
 // New makes an empty queue.
 func New(o Options) *Queue {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	if o.Capacity <= 0 {
 		o.Capacity = 4096
 	}
@@ -195,8 +204,11 @@ func (q *Queue) work(ctx context.Context, g *group, handle queue.Handler) {
 		select {
 		case <-ctx.Done():
 		case d := <-g.ready:
-			switch err := handle(ctx, d.Message); {
+			switch err := call(ctx, handle, d.Message); {
 			case err == nil:
+				<-g.slots
+			case errors.Is(err, errPanic), errs.Is(err, errs.InvalidArgument):
+				q.o.Logger.ErrorContext(ctx, "a message is dropped", "key", d.Key, "bytes", len(d.Value), "err", err)
 				<-g.slots
 			case ctx.Err() != nil: // this member leaves: another one may have it at once
 				g.ready <- d
@@ -206,6 +218,18 @@ func (q *Queue) work(ctx context.Context, g *group, handle queue.Handler) {
 			}
 		}
 	}
+}
+
+// errPanic is what a handler that panicked counts as.
+var errPanic = errors.New("the handler panicked")
+
+func call(ctx context.Context, handle queue.Handler, m queue.Message) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
+		}
+	}()
+	return handle(ctx, m)
 }
 
 // backoff is the wait before the n-th redelivery, with up to a quarter taken off so that failures do not march in step.

@@ -82,14 +82,15 @@ func (l *ledger) skipTo(offset int64) {
 	}
 }
 
-// low returns where the first message is that is not dealt with; negative while that is unknown.
-func (l *ledger) low() int64 {
+// goesOn reports whether what the group has committed is this ledger's doing: its last commit, or one whose answer was lost.
+func (l *ledger) goesOn(committed int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.lowLocked()
+	return l.committed <= committed && committed <= l.low()
 }
 
-func (l *ledger) lowLocked() int64 {
+// low returns where the first message is that is not dealt with; negative while that is unknown.
+func (l *ledger) low() int64 {
 	if len(l.open) > 0 {
 		return l.open[0].offset
 	}
@@ -100,7 +101,7 @@ func (l *ledger) lowLocked() int64 {
 func (l *ledger) due() (offset int64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	low := l.lowLocked()
+	low := l.low()
 	return low, low >= 0 && low > l.committed
 }
 
@@ -139,7 +140,7 @@ func (l *ledger) setHigh(high int64) {
 func (l *ledger) lag() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if low := l.lowLocked(); low >= 0 {
+	if low := l.low(); low >= 0 {
 		return max(0, l.high-low)
 	}
 	return 0

@@ -64,7 +64,7 @@ func (a *address) network() (network, error) {
 	}
 	switch a.mechanism {
 	case "plain":
-		n.sasl = plain.Mechanism{Username: a.user, Password: password}
+		n.sasl = plainMechanism(func() plain.Mechanism { return plain.Mechanism{Username: a.user, Password: password} })
 	case "scram-sha-256":
 		n.sasl, err = scram.Mechanism(scram.SHA256, a.user, password)
 	case "scram-sha-512":
@@ -74,6 +74,15 @@ func (a *address) network() (network, error) {
 		return n, invalid("the queue's user or password cannot be used with %s", a.mechanism)
 	}
 	return n, nil
+}
+
+// plainMechanism hides the password from whoever logs it.
+type plainMechanism func() plain.Mechanism
+
+func (m plainMechanism) Name() string { return m().Name() }
+
+func (m plainMechanism) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
+	return m().Start(ctx)
 }
 
 // transport makes the connections for one topic. It asks for the layout of that topic only, so it can ask often: a topic

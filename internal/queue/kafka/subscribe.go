@@ -141,18 +141,29 @@ func tell(c chan<- struct{}) {
 	}
 }
 
-// trouble reports a failed call to Kafka that is repeated: the first one of a run is a warning. That the group changes is no trouble.
+// routine says whether an error belongs to changes of the group or of leaders that pass within a second or two.
+func routine(err error) bool {
+	for _, e := range []kafka.Error{kafka.NotLeaderForPartition, kafka.LeaderNotAvailable, kafka.GroupCoordinatorNotAvailable, kafka.GroupLoadInProgress, kafka.NotCoordinatorForGroup,
+		kafka.RebalanceInProgress, kafka.IllegalGeneration, kafka.UnknownMemberId} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// trouble reports a failed call to Kafka that is repeated: the first one of a run is a warning, or the tenth of what is routine.
 func (m *member) trouble(ctx context.Context, call string, failures *int, err error) {
-	if ctx.Err() != nil || errors.Is(err, kafka.RebalanceInProgress) || errors.Is(err, kafka.IllegalGeneration) || errors.Is(err, kafka.UnknownMemberId) {
+	if ctx.Err() != nil {
 		return
 	}
+	*failures++
 	level := slog.LevelDebug
-	if *failures == 0 {
+	if *failures == 1 && !routine(err) || *failures == 10 {
 		level = slog.LevelWarn
 	}
-	*failures++
 	m.q.metrics.troubles.WithLabelValues(m.topicName, m.groupName, call).Inc()
-	m.log.Log(ctx, level, "a call to Kafka failed and is repeated", "call", call, "err", err)
+	m.log.Log(ctx, level, "a call to Kafka failed and is repeated", "call", call, "failures", *failures, "err", err)
 }
 
 // takePart starts reading what this generation assigned. It goes on until the generation is over; ctx ends the reading only,
@@ -184,8 +195,8 @@ func (m *member) takePart(ctx context.Context, g *kafka.Generation) {
 	})
 }
 
-// assign returns the books of the partitions assigned now. A partition that this member had and that nobody committed further keeps
-// its books, so that messages in hand are not read again; the books of others end.
+// assign returns the books of the partitions assigned now. A partition that this member had, and that is committed as far as it did that itself,
+// keeps its books, so that messages in hand are not read again; the books of others end.
 func (m *member) assign(assigned []kafka.PartitionAssignment) []*ledger {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -194,7 +205,7 @@ func (m *member) assign(assigned []kafka.PartitionAssignment) []*ledger {
 	ledgers := make([]*ledger, 0, len(assigned))
 	for _, a := range assigned {
 		l := before[a.ID]
-		if l == nil || l.low() < a.Offset {
+		if l == nil || !l.goesOn(a.Offset) {
 			l = newLedger(a.ID, a.Offset, m.q.o.Window, m.progress)
 		} else {
 			delete(before, a.ID)

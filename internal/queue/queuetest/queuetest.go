@@ -32,6 +32,7 @@ func Run(t *testing.T, h Harness) {
 		"Groups":         testGroups,
 		"Members":        testMembers,
 		"Redelivery":     testRedelivery,
+		"SetAside":       testSetAside,
 		"Concurrency":    testConcurrency,
 		"Leave":          testLeave,
 		"Refused":        testRefused,
@@ -243,6 +244,34 @@ func testRedelivery(t *testing.T, q queue.Queue) {
 	values := numbers("", 10)
 	publish(t, q, values...)
 	b.wait(t, values...)
+}
+
+// testSetAside has a handler refuse one message for good and panic over another one: neither comes again, nor holds up others.
+func testSetAside(t *testing.T, q queue.Queue) {
+	b := newInbox()
+	subscribe(t, q, "g", 2, func(ctx context.Context, m queue.Message) error {
+		_ = b.handle(ctx, m)
+		switch string(m.Value) {
+		case "bad":
+			return fmt.Errorf("read message: %w", errs.Newf(errs.InvalidArgument, "not a task"))
+		case "worse":
+			panic("at this message")
+		}
+		return nil
+	})
+	publish(t, q, "bad", "worse", "good")
+	b.wait(t, "bad", "worse", "good")
+	for _, values := range [][]string{numbers("then ", 20), numbers("later ", 20)} { // time in which they would come again
+		publish(t, q, values...)
+		b.wait(t, values...)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, v := range []string{"bad", "worse"} {
+		if b.got[v] != 1 {
+			t.Errorf("message %q was delivered %d times, want once", v, b.got[v])
+		}
+	}
 }
 
 // testConcurrency lets handlers wait until as many run as may, and watches that no more come.
