@@ -33,7 +33,7 @@ func (a *attempt) adopt(ctx context.Context) error {
 
 // describe asks the store for what its listing does not say. What cannot be described has its outcome then, and nil in the result.
 func (a *attempt) describe(ctx context.Context, run []int) ([]*catalogpb.AdoptRequest_Native, error) {
-	store, err := a.Stores.Store(ctx, a.source.id)
+	store, err := a.store(ctx, a.source.id)
 	if err != nil {
 		return nil, err
 	}

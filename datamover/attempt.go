@@ -190,6 +190,7 @@ func (a *attempt) report(parent context.Context, cause error) {
 	ctx := context.WithoutCancel(parent)
 	if cause == errLost {
 		a.log.WarnContext(ctx, "a task is left to another datamover", "task", a.task.GetId(), "epoch", a.epoch)
+		a.letGo(parent)
 		return
 	}
 	for backoff := 100 * time.Millisecond; a.alive() == nil; backoff = min(2*backoff, 2*time.Second) {
@@ -202,6 +203,19 @@ func (a *attempt) report(parent context.Context, cause error) {
 		a.log.WarnContext(ctx, "a task was not reported", "task", a.task.GetId(), "err", err)
 		if !errs.Retryable(err) || parent.Err() != nil || !sleep(parent, backoff) {
 			return // when it runs out, the lease goes to somebody else
+		}
+	}
+}
+
+// letGo gives the lease of this epoch back, without any outcome, where nobody has taken it: heartbeats may have gone unheard because the state was away. So
+// the task is free again at once, and its holder does not count as one that died of it.
+func (a *attempt) letGo(parent context.Context) {
+	for since := time.Now(); time.Since(since) < a.ttl; {
+		call, cancel := context.WithTimeout(context.WithoutCancel(parent), callLimit)
+		_, err := a.Dataflow.FinishTask(call, &dataflowpb.FinishTaskRequest{TaskId: a.task.GetId(), Epoch: a.epoch, Stopped: true})
+		cancel()
+		if !errs.Retryable(err) || !sleep(parent, beatInterval) {
+			return
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (a *attempt) heads(ctx context.Context, bucket string, keys []string, parts
 	defer cancel()
 	r, err := a.Catalog.Get(ctx, &catalogpb.GetRequest{Bucket: bucket, Keys: keys, Parts: parts})
 	if err != nil {
-		return nil, err
+		return nil, ofService(err)
 	}
 	if len(r.GetItems()) != len(keys) {
 		return nil, short()
@@ -103,7 +103,7 @@ func (a *attempt) heads(ctx context.Context, bucket string, keys []string, parts
 		case err == nil:
 			heads[i] = item.GetObject()
 		case !errs.Is(err, errs.NotFound):
-			return nil, fmt.Errorf("read head: %w", err)
+			return nil, ofService(fmt.Errorf("read head: %w", err))
 		}
 	}
 	return heads, nil
@@ -132,6 +132,7 @@ func (a *attempt) relocate(ctx context.Context) error {
 
 // relocateOne brings one object to the destination, in whatever version it has by then.
 func (a *attempt) relocateOne(ctx context.Context, i int, head *catalogpb.Object) {
+	var absent absence
 	for n := 1; ; n++ {
 		err := a.tryRelocate(ctx, i, head)
 		if err == nil || a.over(ctx, err) {
@@ -148,6 +149,13 @@ func (a *attempt) relocateOne(ctx context.Context, i int, head *catalogpb.Object
 				return
 			}
 			again = again || moved
+		}
+		if absent.wait(ctx, err) {
+			n--
+			continue
+		}
+		if a.over(ctx, err) {
+			return
 		}
 		if n == tries || !again && !mayPass(err, n) {
 			a.fail(i, err)
@@ -211,11 +219,11 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 		a.skip(i, "no longer on the source backend")
 		return nil
 	}
-	source, err := a.Stores.Store(ctx, loc.GetBackendId())
+	source, err := a.store(ctx, loc.GetBackendId())
 	if err != nil {
 		return sourceError{err}
 	}
-	dest, err := a.Stores.Store(ctx, a.dest.id)
+	dest, err := a.store(ctx, a.dest.id)
 	if err != nil {
 		return err
 	}

@@ -65,8 +65,14 @@ func (a *attempt) transferOne(ctx context.Context, i int, head *catalogpb.Object
 		return
 	}
 	j.look = a.moves() && j.destTag != "" // an interrupted move may have left its copy there
-	err := a.start(ctx, j, head)
+	started := false
+	var absent absence
 	for n := 1; ; n++ {
+		var err error
+		if !started {
+			err = a.start(ctx, j, head)
+			started = err == nil
+		}
 		if err == nil {
 			err = a.try(ctx, j)
 		}
@@ -79,6 +85,13 @@ func (a *attempt) transferOne(ctx context.Context, i int, head *catalogpb.Object
 		} else if isSourceChange(err) || isSourceGone(err) {
 			again, err = a.again(ctx, j, err)
 		}
+		if absent.wait(ctx, err) {
+			n--
+			continue
+		}
+		if a.over(ctx, err) {
+			return
+		}
 		if n == tries || !again && !mayPass(err, n) {
 			a.fail(i, err)
 			return
@@ -86,7 +99,6 @@ func (a *attempt) transferOne(ctx context.Context, i int, head *catalogpb.Object
 		if !again && !sleep(ctx, pause(n)) {
 			return
 		}
-		err = nil
 	}
 }
 
@@ -97,7 +109,7 @@ func (a *attempt) start(ctx context.Context, j *journey, head *catalogpb.Object)
 	if a.plan.GetSource().GetBucket() != "" {
 		return a.fromBucket(ctx, j, head)
 	}
-	store, err := a.Stores.Store(ctx, a.source.id)
+	store, err := a.store(ctx, a.source.id)
 	if err != nil {
 		return sourceError{err}
 	}
@@ -107,9 +119,10 @@ func (a *attempt) start(ctx context.Context, j *journey, head *catalogpb.Object)
 	return nil
 }
 
+// fromBucket sets the origin to a head. With an error it is what it was.
 func (a *attempt) fromBucket(ctx context.Context, j *journey, head *catalogpb.Object) error {
-	j.origin = origin{head: head}
 	if head == nil {
+		j.origin = origin{}
 		return nil
 	}
 	if head.GetPartCount() > 0 && a.plan.GetDestination().GetBucket() != "" { // part tables are long: one at a time
@@ -121,14 +134,13 @@ func (a *attempt) fromBucket(ctx context.Context, j *journey, head *catalogpb.Ob
 			j.origin = origin{}
 			return nil
 		}
-		j.origin.head = head
 	}
 	loc := head.GetLocation()
-	store, err := a.Stores.Store(ctx, loc.GetBackendId())
+	store, err := a.store(ctx, loc.GetBackendId())
 	if err != nil {
 		return sourceError{err}
 	}
-	j.origin.backend = loc.GetBackendId()
+	j.origin = origin{head: head, backend: loc.GetBackendId()}
 	j.origin.from = from{store: store, key: loc.GetNativeKey(), etag: loc.GetNativeEtag(), size: head.GetSize(), crc: head.Crc64}
 	j.origin.version = overwrite.Version{Size: head.GetSize(), Modified: head.GetLastModified().AsTime(), CRC64: head.Crc64, ETag: head.GetEtag()}
 	return nil
@@ -247,7 +259,7 @@ func (a *attempt) lookAt(ctx context.Context, key string) (v overwrite.Version, 
 		h := heads[0]
 		return overwrite.Version{Size: h.GetSize(), Modified: h.GetLastModified().AsTime(), CRC64: h.Crc64, ETag: h.GetEtag()}, h.GetRev(), h.GetLocation().GetBackendId(), nil
 	}
-	store, err := a.Stores.Store(ctx, a.dest.id)
+	store, err := a.store(ctx, a.dest.id)
 	if err != nil {
 		return v, "", "", err
 	}
@@ -277,7 +289,7 @@ func (a *attempt) intoBucket(ctx context.Context, j *journey) (*dataflowpb.Outco
 func (a *attempt) fill(ctx context.Context, j *journey, g *grant) (*dataflowpb.Outcome, string, error) {
 	bucket, f, head := a.plan.GetDestination().GetBucket(), j.origin.from, j.origin.head
 	loc := g.GetLocation()
-	dest, err := a.Stores.Store(ctx, loc.GetBackendId())
+	dest, err := a.store(ctx, loc.GetBackendId())
 	if err != nil {
 		return nil, "", err
 	}
@@ -365,7 +377,7 @@ func (a *attempt) intoBackend(ctx context.Context, j *journey) (*dataflowpb.Outc
 	if j.key == blob.Marker || blob.IsOurs(j.key) {
 		return nil, "", errs.Newf(errs.InvalidArgument, "the destination key has the form of Gelato's own")
 	}
-	dest, err := a.Stores.Store(ctx, a.dest.id)
+	dest, err := a.store(ctx, a.dest.id)
 	if err != nil {
 		return nil, "", err
 	}
@@ -411,6 +423,7 @@ func (a *attempt) made(ctx context.Context, j *journey, c *copied, backend strin
 // is a sourceError: the newer version is taken up.
 func (a *attempt) removeSource(ctx context.Context, j *journey, etag string) (how string, err error) {
 	f := j.origin.from
+	var absent absence
 	for n := 1; ; n++ {
 		if err := a.alive(); err != nil {
 			return "", err
@@ -432,6 +445,8 @@ func (a *attempt) removeSource(ctx context.Context, j *journey, etag string) (ho
 			return how, nil
 		case errs.Is(err, errs.FailedPrecondition):
 			return "", sourceError{err}
+		case absent.wait(ctx, err):
+			n--
 		case !errs.Retryable(err) || n == tries || !sleep(ctx, pause(n)):
 			return "", errs.New(errs.CodeOf(err), "the copy is there, but the source was not deleted", fmt.Errorf("delete source: %w", err))
 		}

@@ -101,7 +101,7 @@ func codes(name string) errs.Code {
 // begin draws a write. It is renewed until commit or abandon.
 func (w *writes) begin(i *catalogpb.Intent) (*grant, error) {
 	b := w.begins.get(i)
-	return b.grant, b.err
+	return b.grant, ofService(b.err)
 }
 
 func (w *writes) beginAll(ctx context.Context, intents []*catalogpb.Intent) []began {
@@ -194,7 +194,7 @@ func (w *writes) commit(ctx context.Context, g *grant, item *catalogpb.CommitReq
 			return c.rev, nil
 		}
 		if !errs.Retryable(c.err) || errs.ReasonOf(c.err) == writeExpired || n == tries || !sleep(ctx, pause(n)) {
-			return "", c.err
+			return "", ofService(c.err)
 		}
 	}
 }
@@ -242,7 +242,7 @@ func (w *writes) abandon(ctx context.Context, g *grant) {
 
 // remove deletes an object of a bucket if it is still the revision that was read.
 func (w *writes) remove(bucket, key, rev string, alive func() error) error {
-	return w.deletes.get(deletion{bucket, &catalogpb.DeleteRequest_Item{Key: key, IfRev: rev}, alive})
+	return ofService(w.deletes.get(deletion{bucket, &catalogpb.DeleteRequest_Item{Key: key, IfRev: rev}, alive}))
 }
 
 func (w *writes) deleteAll(ctx context.Context, all []deletion) []error {

@@ -54,8 +54,10 @@ func (s *Server) failure(ctx context.Context, err error) *catalogpb.Failure {
 	}
 	code := errs.CodeOf(err)
 	switch code {
-	case errs.Unknown, errs.Internal, errs.DataLoss, errs.Unavailable:
+	case errs.Unknown, errs.Internal, errs.DataLoss:
 		s.log.WarnContext(ctx, "an item of a batch failed", "request_id", rpc.RequestID(ctx), "err", err)
+	case errs.Unavailable, errs.DeadlineExceeded: // the state is away, as the loops say once
+		s.log.DebugContext(ctx, "an item of a batch failed", "request_id", rpc.RequestID(ctx), "err", err)
 	}
 	if code == errs.Unknown {
 		code = errs.Internal

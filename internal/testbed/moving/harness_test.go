@@ -44,19 +44,22 @@ import (
 
 // rig is a whole Gelato without its edges: S3 objects are written through the catalog, plans through dataflow.
 type rig struct {
-	t        *testing.T
-	docs     docstore.Store
-	queue    queue.Queue
-	pool     *pool.Pool
-	catalog  *catalog.Catalog
-	heads    catalogpb.CatalogClient
-	backends backendpb.BackendsClient
-	flow     dataflowpb.DataflowClient
-	flowConn *swapConn // that flow goes over
-	faults   *faults
-	log      *slog.Logger
-	stops    []func()
-	uploads  time.Duration // scheduler.Options.Uploads
+	t       *testing.T
+	docs    docstore.Store
+	queue   queue.Queue
+	pool    *pool.Pool
+	catalog *catalog.Catalog
+	heads   catalogpb.CatalogClient
+
+	headsConn *grpc.ClientConn // that heads goes over
+	tag       blob.Tag
+	backends  backendpb.BackendsClient
+	flow      dataflowpb.DataflowClient
+	flowConn  *swapConn // that flow goes over
+	faults    *faults
+	log       *slog.Logger
+	stops     []func()
+	uploads   time.Duration // scheduler.Options.Uploads
 }
 
 type options struct {
@@ -67,6 +70,8 @@ type options struct {
 	noLeader  bool
 	openTasks int
 	grace     time.Duration
+	docs      func(docstore.Store) docstore.Store // wraps what the services see of their state
+	queue     func(queue.Queue) queue.Queue       // and of the queue
 }
 
 func newRig(t *testing.T, o options) *rig {
@@ -77,6 +82,9 @@ func newRig(t *testing.T, o options) *rig {
 	t.Cleanup(func() { docs.Close() })
 	r.docs, r.queue = docs, embedded.New(embedded.Options{})
 	t.Cleanup(func() { r.queue.Close() })
+	if o.docs != nil {
+		r.docs, r.queue = o.docs(r.docs), o.queue(r.queue)
+	}
 	box, err := seal.New(bytes.Repeat([]byte{7}, 32))
 	r.check(err)
 	id, err := cluster.ID(t.Context(), docs)
@@ -84,14 +92,15 @@ func newRig(t *testing.T, o options) *rig {
 	types := adapters.Registry{posix.Type: r.faults.descriptor(posix.Descriptor())}
 
 	l, conn := rpc.Pipe()
+	r.headsConn, r.tag = conn, blob.TagOf(id)
 	r.heads, r.backends = catalogpb.NewCatalogClient(conn), backendpb.NewBackendsClient(conn)
 	r.pool = pool.New(r.backends, box, types, pool.Options{})
 	if o.grace == 0 {
 		o.grace = time.Hour
 	}
-	r.catalog, err = catalog.New(docs, r.pool, blob.TagOf(id), catalog.Options{Log: r.log, GarbageGrace: o.grace})
+	r.catalog, err = catalog.New(r.docs, r.pool, blob.TagOf(id), catalog.Options{Log: r.log, GarbageGrace: o.grace})
 	r.check(err)
-	places, err := backend.New(t.Context(), docs, box, types, backend.Peers{Catalog: r.heads}, backend.Options{Logger: r.log})
+	places, err := backend.New(t.Context(), r.docs, box, types, backend.Peers{Catalog: r.heads}, backend.Options{Logger: r.log})
 	r.check(err)
 	r.serve(l, conn, func(g grpc.ServiceRegistrar) {
 		places.Register(g)
