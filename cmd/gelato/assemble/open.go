@@ -82,7 +82,7 @@ func CheckQueue(url string, shared bool) error {
 // OpenQueue opens the queue that a URL names; embedded: is in this process. A broker that is away is waited for.
 func OpenQueue(ctx context.Context, url string, tel *telemetry.Telemetry) (queue.Queue, error) {
 	if url == Embedded {
-		return embedded.New(embedded.Options{}), nil
+		return embedded.New(embedded.Options{Logger: tel.Log}), nil
 	}
 	if strings.HasPrefix(url, kafkaScheme) {
 		return kafka.Open(ctx, url, kafka.Options{Logger: tel.Log, Registerer: tel.Registry})
