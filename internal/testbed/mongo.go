@@ -38,7 +38,7 @@ func Mongo(t testing.TB, o MongoOptions) *MongoServer {
 	for attempt := 0; ; attempt++ { // the port may be taken between finding and using it
 		port := strconv.Itoa(FreePort(t))
 		s.Addr = net.JoinHostPort("127.0.0.1", port)
-		s.cmd = []string{"java", "-Xmx512m", "-XX:+UseSerialGC", "-cp", filepath.Join(jars, "*"), "Server", "127.0.0.1", port, filepath.Join(o.Dir, "mongo.mv")}
+		s.cmd = []string{"java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(jars, "*"), "Server", "127.0.0.1", port, filepath.Join(o.Dir, "mongo.mv")}
 		err := s.start()
 		if err == nil {
 			return s

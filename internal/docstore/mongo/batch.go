@@ -121,11 +121,12 @@ func (s *Store) run(ctx context.Context, g *group, batch []docstore.Op, outcomes
 		if unknown(err) && s.settle(ctx, c, []docstore.Op{op})[0] {
 			err = nil
 		}
-		if unknown(err) || errs.Is(err, errs.Canceled) {
-			return err
+		switch errs.CodeOf(err) {
+		case errs.AlreadyExists, errs.FailedPrecondition:
+			outcomes[g.at[0]] = err
+			return nil
 		}
-		outcomes[g.at[0]] = err
-		return nil
+		return err
 	}
 	models := make([]mongo.WriteModel, len(g.at))
 	for i, at := range g.at {

@@ -97,5 +97,8 @@ func hasCode(err error, code int) bool {
 
 // unknown reports whether a write with this error may have happened.
 func unknown(err error) bool {
+	if _, ok := errors.AsType[topology.ServerSelectionError](err); ok {
+		return false // nothing was sent: after a first attempt that was, mongo-driver reports that one's error
+	}
 	return errs.Is(err, errs.Unavailable) || errs.Is(err, errs.DeadlineExceeded)
 }

@@ -91,6 +91,18 @@ func TestKill(t *testing.T) {
 						done(next, s.Replace(t.Context(), "c", next, d.Rev))
 					case 1:
 						done(docstore.Doc{Key: d.Key}, s.Delete(t.Context(), "c", d.Key, d.Rev))
+					case 2:
+						var ops []docstore.Op
+						for j := range 5 {
+							ops = append(ops, docstore.Op{Kind: docstore.OpInsert, Collection: "c", Doc: doc(t, fmt.Sprintf("%s/%d", d.Key, j))})
+						}
+						outcomes, err := s.Batch(t.Context(), ops)
+						for j, op := range ops {
+							if outcomes != nil {
+								err = outcomes[j]
+							}
+							done(op.Doc, err)
+						}
 					}
 				}
 			})

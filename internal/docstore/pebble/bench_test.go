@@ -1,124 +1,20 @@
 package pebble_test
 
 import (
-	"fmt"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/docstore/docstoretest"
 	"github.com/opensds/gelato/internal/docstore/pebble"
 )
 
-func openBench(b *testing.B) *pebble.Store {
-	s, err := pebble.Open(b.TempDir(), pebble.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { s.Close() })
-	return s
-}
-
-// share gives b.N operations to so many workers.
-func share(b *testing.B, workers int, do func(n int64)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	b.ResetTimer()
-	for range workers {
-		wg.Go(func() {
-			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-				do(n)
-			}
-		})
-	}
-	wg.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "op/s")
-}
-
-// BenchmarkInsert commits documents of 508 bytes durably, each by itself.
-func BenchmarkInsert(b *testing.B) {
-	for _, workers := range []int{1, 16, 64} {
-		b.Run(fmt.Sprint(workers), func(b *testing.B) {
-			s := openBench(b)
-			doc := body(b, bson.M{"pad": strings.Repeat("x", 490)})
-			share(b, workers, func(n int64) {
-				d := docstore.Doc{Key: fmt.Sprintf("%016x", uint64(n)*0x9e3779b97f4a7c15), Rev: docstore.NewRev(time.Now(), ""), Body: doc}
-				if err := s.Insert(b.Context(), "c", d); err != nil {
-					b.Error(err)
-				}
-			})
-		})
-	}
-}
-
-// BenchmarkReplace compares and sets, each worker its own keys.
-func BenchmarkReplace(b *testing.B) {
-	for _, workers := range []int{1, 16, 64} {
-		b.Run(fmt.Sprint(workers), func(b *testing.B) {
-			s, keys := filled(b, 10000)
-			doc := body(b, bson.M{"pad": strings.Repeat("y", 490)})
-			share(b, workers, func(n int64) {
-				key := keys[n%int64(len(keys))]
-				d, err := s.Get(b.Context(), "c", key)
-				if err == nil {
-					err = s.Replace(b.Context(), "c", docstore.Doc{Key: key, Rev: docstore.NewRev(time.Now(), d.Rev), Body: doc}, d.Rev)
-				}
-				if err != nil {
-					b.Error(err)
-				}
-			})
-		})
-	}
-}
-
-func filled(b *testing.B, n int) (*pebble.Store, []string) {
-	s := openBench(b)
-	doc := body(b, bson.D{{Key: "size", Value: int64(4096)}, {Key: "etag", Value: strings.Repeat("e", 32)}, {Key: "pad", Value: strings.Repeat("x", 420)}})
-	keys := make([]string, n)
-	var ops []docstore.Op
-	for i := range keys {
-		keys[i] = fmt.Sprintf("bucket\x01some/folder/object-%08d", i)
-		ops = append(ops, docstore.Op{Kind: docstore.OpInsert, Collection: "c", Doc: docstore.Doc{Key: keys[i], Rev: docstore.NewRev(time.Now(), ""), Body: doc}})
-		if len(ops) == 1000 || i == n-1 {
-			if _, err := s.Batch(b.Context(), ops); err != nil {
-				b.Fatal(err)
-			}
-			ops = nil
+func BenchmarkStore(b *testing.B) {
+	docstoretest.Bench(b, func(b *testing.B) docstore.Store {
+		s, err := pebble.Open(b.TempDir(), pebble.Options{})
+		if err != nil {
+			b.Fatal(err)
 		}
-	}
-	return s, keys
-}
-
-func BenchmarkGet(b *testing.B) {
-	s, keys := filled(b, 100000)
-	for _, workers := range []int{1, 16} {
-		b.Run(fmt.Sprint(workers), func(b *testing.B) {
-			share(b, workers, func(n int64) {
-				if _, err := s.Get(b.Context(), "c", keys[uint64(n)*0x9e3779b97f4a7c15%uint64(len(keys))]); err != nil {
-					b.Error(err)
-				}
-			})
-		})
-	}
-}
-
-// BenchmarkList reads pages of 1,000 documents, whole and as summaries.
-func BenchmarkList(b *testing.B) {
-	s, keys := filled(b, 100000)
-	for name, fields := range map[string][]string{"Whole": nil, "Summary": {"size", "etag"}} {
-		b.Run(name, func(b *testing.B) {
-			share(b, 1, func(n int64) {
-				from := keys[uint64(n)*7919%uint64(len(keys)-1000)]
-				docs, err := s.List(b.Context(), "c", docstore.Range{From: from, Limit: 1000, Fields: fields})
-				if err != nil || len(docs) != 1000 {
-					b.Errorf("got %d, %v", len(docs), err)
-				}
-			})
-		})
-	}
+		b.Cleanup(func() { s.Close() })
+		return s
+	})
 }
