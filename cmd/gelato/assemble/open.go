@@ -79,13 +79,17 @@ func CheckQueue(url string, shared bool) error {
 	return errs.Newf(errs.InvalidArgument, "--queue: want embedded: or kafka://HOST:PORT[,HOST:PORT], got one that begins %.12q", url)
 }
 
-// OpenQueue opens the queue that a URL names; embedded: is in this process. A broker that is away is waited for.
+// OpenQueue opens the queue that a URL names; embedded: is in this process. kafka:// need not be there.
 func OpenQueue(ctx context.Context, url string, tel *telemetry.Telemetry) (queue.Queue, error) {
 	if url == Embedded {
 		return embedded.New(embedded.Options{Logger: tel.Log}), nil
 	}
 	if strings.HasPrefix(url, kafkaScheme) {
-		return kafka.Open(ctx, url, kafka.Options{Logger: tel.Log, Registerer: tel.Registry})
+		q, err := kafka.Open(ctx, url, kafka.Options{Logger: tel.Log, Registerer: tel.Registry})
+		if err != nil {
+			return nil, err
+		}
+		return q, nil
 	}
 	return nil, CheckQueue(url, false)
 }

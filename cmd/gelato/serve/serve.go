@@ -73,6 +73,12 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 	}
 	ready += " ops=http://" + ops.Addr()
 
+	if s.queue != "" {
+		if d.Queue, err = assemble.OpenQueue(ctx, s.queue, tel); err != nil {
+			return err
+		}
+		defer d.Queue.Close()
+	}
 	if d.State, err = assemble.OpenState(ctx, s.state, "", tel); err != nil {
 		return err
 	}
@@ -80,12 +86,6 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 	tel.Check("state", func(ctx context.Context) error { _, err := cluster.ID(ctx, d.State); return err })
 	if d.Cluster, err = assemble.Identify(ctx, d.State, d.Box, tel.Log); err != nil {
 		return err
-	}
-	if s.queue != "" {
-		if d.Queue, err = assemble.OpenQueue(ctx, s.queue, tel); err != nil {
-			return err
-		}
-		defer d.Queue.Close()
 	}
 	closePeers, err := s.dial(&d, credentials)
 	defer closePeers()

@@ -22,20 +22,20 @@ import (
 
 // serve runs everything until ctx ends and everything is drained.
 func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Writer) (err error) {
+	defer func() { err = assemble.Stopped(ctx, err) }()
 	assemble.TuneMemory()
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return errs.New(errs.InvalidArgument, "the data directory cannot be made", err)
 	}
-	docs, err := assemble.OpenState(ctx, s.state, s.data, tel)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(assemble.Stopped(ctx, err), docs.Close()) }()
-	tel.Check("state", func(ctx context.Context) error { _, err := cluster.ID(ctx, docs); return err })
 	box, err := seal.Load(s.masterKeyFile, true)
 	if err != nil {
 		return err
 	}
+	deps := assemble.Deps{Telemetry: tel, Box: box}
+	if deps.Queue, err = assemble.OpenQueue(ctx, s.queue, tel); err != nil {
+		return err
+	}
+	defer deps.Queue.Close()
 	access, secret, err := rootCredentials(s, out)
 	if err != nil {
 		return err
@@ -50,14 +50,14 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 		return err
 	}
 	defer rest.Close()
-	deps := assemble.Deps{Telemetry: tel, State: docs, Box: box}
-	if deps.Cluster, err = assemble.Identify(ctx, docs, box, tel.Log); err != nil {
+	if deps.State, err = assemble.OpenState(ctx, s.state, s.data, tel); err != nil {
 		return err
 	}
-	if deps.Queue, err = assemble.OpenQueue(ctx, s.queue, tel); err != nil {
+	defer func() { err = errors.Join(assemble.Stopped(ctx, err), deps.State.Close()) }()
+	tel.Check("state", func(ctx context.Context) error { _, err := cluster.ID(ctx, deps.State); return err })
+	if deps.Cluster, err = assemble.Identify(ctx, deps.State, box, tel.Log); err != nil {
 		return err
 	}
-	defer deps.Queue.Close()
 	p := assemble.Process{HTTP: []*assemble.HTTP{rest, front}, Ready: func() {
 		fmt.Fprintf(out, "gelato ready s3=http://%s api=http://%s\n", front.Addr(), rest.Addr())
 	}}
