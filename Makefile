@@ -1,6 +1,6 @@
 # Every target is at most three lines; what is longer is a script in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help build run tour test test-short testbed soak bench fuzz lint check generate
+.PHONY: help build run tour test test-short testbed soak bench fuzz lint check generate image up down
 TOOLS := bin/tools/.stamp
 
 help: ## list the targets
@@ -14,6 +14,15 @@ run: build ## build and start everything in one process, data in ./gelato-data
 
 tour: build ## a first migration between two local stores, step by step
 	go run ./internal/testbed/tour bin/gelato
+
+image: ## build the image gelato
+	docker build --file deploy/Dockerfile --tag gelato .
+
+up: ## start the services of docker-compose.yml and wait until they serve
+	docker compose up --build --detach --wait
+
+down: ## stop them; what they keep stays in volumes
+	docker compose down
 
 test: check testbed ## everything: checks, race tests, real clients, migrations under load
 	tools/test.sh

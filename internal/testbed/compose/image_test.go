@@ -8,18 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/opensds/gelato/internal/testbed"
 	"github.com/opensds/gelato/internal/testbed/docker"
 	"github.com/opensds/gelato/internal/testbed/s3lite"
 )
-
-func TestMain(m *testing.M) { docker.Main(m) }
 
 const (
 	image   = "gelato"
@@ -27,27 +23,9 @@ const (
 	binary  = "usr/local/bin/gelato"
 )
 
-// TestDeployment builds the image and uses it the ways that README shows. Its parts follow one another on one engine.
-func TestDeployment(t *testing.T) {
-	e := docker.Start(t)
-	if err := e.Golang(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	root, err := testbed.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	from := time.Now()
-	if _, err := e.Run(t.Context(), "buildx", "build", "--progress", "plain", "--file", filepath.Join(root, "deploy", "Dockerfile"), "--tag", image, root); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("the image was built in %v", time.Since(from).Round(time.Second))
-	t.Run("image", func(t *testing.T) { checkImage(t, e) })
-	t.Run("up", func(t *testing.T) { runUp(t, e) })
-}
-
 // checkImage wants the image small, without root, with one static program, and with nothing else of ours in it.
-func checkImage(t *testing.T, e *docker.Engine) {
+func (s *stage) checkImage(t *testing.T) {
+	e := s.engine
 	inspect := func(format string) string {
 		out, err := e.Run(t.Context(), "image", "inspect", "--format", format, image)
 		if err != nil {
@@ -124,7 +102,8 @@ func contents(ctx context.Context, e *docker.Engine) (program []byte, others []s
 }
 
 // runUp runs everything in one container, as tightly as a container can be held, and wants its data back in a second one.
-func runUp(t *testing.T, e *docker.Engine) {
+func (s *stage) runUp(t *testing.T) {
+	e := s.engine
 	want := []byte("kept in a volume")
 	for _, round := range []string{"first", "second"} {
 		id, err := e.Run(t.Context(), "run", "--detach", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",

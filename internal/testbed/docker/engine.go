@@ -39,7 +39,7 @@ func Start(t testing.TB) *Engine {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(dockerd, "--host", e.host, "--data-root", dir+"/data", "--exec-root", dir+"/exec", "--pidfile", dir+"/pid",
-		"--cgroup-parent", "/"+cgroupParent+os.Getenv(dirEnv+"_PID"), "--log-level", "warn")
+		"--cgroup-parent", "/"+cgroupParent+os.Getenv(dirEnv+"_PID"), "--log-level", "error")
 	cmd.Env = e.environ()
 	p, err := testbed.Start(cmd)
 	if err != nil {
@@ -48,18 +48,50 @@ func Start(t testing.TB) *Engine {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 		defer cancel()
-		if ids, err := e.Run(ctx, "ps", "-aq"); err == nil && ids != "" {
-			_, _ = e.Run(ctx, append([]string{"rm", "-f"}, strings.Fields(ids)...)...)
+		if err := e.clear(ctx); err != nil {
+			t.Error(err)
 		}
 		p.Stop()
 		if t.Failed() {
-			t.Logf("the last output of dockerd:\n%s", p.Output())
+			t.Logf("the last output of dockerd:\n%s", quiet(p.Output()))
 		}
 	})
 	if err := p.WaitReady(e.ping); err != nil {
 		t.Fatalf("start the Docker engine: %v", err)
 	}
+	if err := e.clear(t.Context()); err != nil { // what a run that was killed left in a directory that is kept
+		t.Fatal(err)
+	}
 	return e
+}
+
+// quiet leaves out what containerd says without a reason.
+func quiet(log string) string {
+	var b strings.Builder
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, "level=info") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
+
+// clear removes containers and what only they need; images stay.
+func (e *Engine) clear(ctx context.Context) error {
+	for _, kind := range []struct{ list, remove []string }{
+		{[]string{"ps", "--all", "--quiet"}, []string{"rm", "--force", "--volumes"}},
+		{[]string{"volume", "ls", "--quiet"}, []string{"volume", "rm", "--force"}},
+		{[]string{"network", "ls", "--quiet", "--filter", "type=custom"}, []string{"network", "rm"}},
+	} {
+		out, err := e.Run(ctx, kind.list...)
+		if err == nil && out != "" {
+			_, err = e.Run(ctx, append(kind.remove, strings.Fields(out)...)...)
+		}
+		if err != nil {
+			return fmt.Errorf("remove what is left: %w", err)
+		}
+	}
+	return nil
 }
 
 // ping asks the engine for a sign of life.
@@ -79,10 +111,11 @@ func (e *Engine) ping() error {
 
 // environ is the environment in which docker means this engine.
 func (e *Engine) environ() []string {
-	return append(os.Environ(), "DOCKER_HOST="+e.host, "DOCKER_CONFIG="+e.cfg, "PATH="+e.bin+":"+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	path := strings.Join([]string{e.bin, os.Getenv("PATH"), "/usr/sbin", "/sbin"}, ":")
+	return append(os.Environ(), "DOCKER_HOST="+e.host, "DOCKER_CONFIG="+e.cfg, "PATH="+path)
 }
 
-// Command prepares a command in whose environment docker means this engine.
+// Command prepares a command in whose environment and PATH docker means this engine.
 func (e *Engine) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	if name == "docker" {
 		name = filepath.Join(e.bin, name)

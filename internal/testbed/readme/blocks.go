@@ -1,12 +1,21 @@
-// Package readme runs the commands that README.md tells its readers to run, in a checkout of their own. Only its own tests use it.
+// Package readme finds the commands that README.md tells its readers to run. Its own tests run them with `make run`, those of
+// internal/testbed/compose with docker compose.
 //
 // A code block that begins with ```sh is commands; one with ```sh tour belongs to the first migration, whose blocks run one after the
-// other in one shell.
+// other in one shell, with those marked run or compose, which are for one way of starting only.
 package readme
 
 import (
 	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/opensds/gelato/internal/testbed"
 )
 
 // Block is a block of shell commands.
@@ -40,4 +49,42 @@ func Blocks(markdown string) []Block {
 		}
 	}
 	return all
+}
+
+// Read returns the shell blocks of the repository's README.md.
+func Read() ([]Block, error) {
+	root, err := testbed.Root()
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		return nil, err
+	}
+	return Blocks(string(text)), nil
+}
+
+// Script joins the blocks marked with one of the words into a bash script that says where in README.md it is, and ends at the first failure.
+func Script(blocks []Block, info ...string) string {
+	script := "set -euo pipefail\n"
+	for _, b := range blocks {
+		if slices.Contains(info, b.Info) {
+			script += fmt.Sprintf("echo '# README.md:%d'\n%s", b.Line, b.Text)
+		}
+	}
+	return script
+}
+
+// Checkout copies the repository's files to dir, as git would check them out.
+func Checkout(ctx context.Context, dir string) error {
+	root, err := testbed.Root()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "bash", "-c", `set -euo pipefail; git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T - | tar -x -C "$0"`, dir)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the checkout: %w\n%s", err, out)
+	}
+	return nil
 }

@@ -38,36 +38,21 @@ func TestCommands(t *testing.T) {
 	if testbed.Short() {
 		t.Skip("needs real clients")
 	}
-	root, err := testbed.Root()
+	blocks, err := Read()
 	if err != nil {
 		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := Blocks(string(text))
-	var tour []Block
-	for _, b := range blocks {
-		if b.Info == "tour" {
-			tour = append(tour, b)
-		}
 	}
 	for i, want := range []string{"make run\n", "make test\n"} {
 		if len(blocks) < 2 || blocks[i].Text != want {
 			t.Fatalf("README's first commands are %+v, want make run and make test", blocks)
 		}
 	}
-	if len(tour) == 0 {
+	if !slices.ContainsFunc(blocks, func(b Block) bool { return b.Info == "tour" }) {
 		t.Fatal("README has no block marked tour")
 	}
 
-	s := start(t, root)
-	script := "set -euo pipefail\n"
-	for _, b := range tour {
-		script += fmt.Sprintf("echo '# README.md:%d'\n%s", b.Line, b.Text)
-	}
-	script = strings.ReplaceAll(script, "http://127.0.0.1:8090", s.s3)
+	s := start(t)
+	script := strings.ReplaceAll(Script(blocks, "run", "tour"), "http://127.0.0.1:8090", s.s3)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
 	cmd.Dir, cmd.Env = s.dir, s.env
 	for name, value := range s.credentials { // the reader's export of what make run printed
@@ -111,13 +96,11 @@ func wantMigrated(t *testing.T, s stage, out string) {
 }
 
 // start copies the repository's files, as git would check them out, and runs `make run` there, on ports of the system's choice.
-func start(t *testing.T, root string) stage {
+func start(t *testing.T) stage {
 	t.Helper()
 	s := stage{dir: t.TempDir(), credentials: map[string]string{}}
-	copyTree := exec.CommandContext(t.Context(), "bash", "-c", `set -euo pipefail; git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T - | tar -x -C "$0"`, s.dir)
-	copyTree.Dir = root
-	if out, err := copyTree.CombinedOutput(); err != nil {
-		t.Fatalf("copy the checkout: %v\n%s", err, out)
+	if err := Checkout(t.Context(), s.dir); err != nil {
+		t.Fatal(err)
 	}
 	clients := filepath.Dir(testbed.Binary(t, "venv/bin/aws"))
 	s.env = append(os.Environ(), "PATH="+clients+":"+os.Getenv("PATH"), "GELATO_S3_LISTEN=127.0.0.1:0", "GELATO_API_LISTEN=127.0.0.1:0")

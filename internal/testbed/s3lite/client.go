@@ -26,6 +26,8 @@ type Endpoint struct {
 	Access string
 	Secret string
 	Region string
+
+	Timeout time.Duration // of one request with its answer; 0: two minutes
 }
 
 // Client talks to one endpoint; it is safe for concurrent use.
@@ -35,17 +37,20 @@ type Client struct {
 	http *http.Client
 }
 
-// New makes a client. Its connections are kept open and not limited in number; a request may take two minutes.
+// New makes a client. Its connections are kept open and not limited in number.
 func New(e Endpoint) (*Client, error) {
 	base, err := url.Parse(e.URL)
 	if err != nil {
 		return nil, fmt.Errorf("parse endpoint: %w", err)
 	}
+	if e.Timeout == 0 {
+		e.Timeout = 2 * time.Minute
+	}
 	t := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		MaxIdleConnsPerHost: 256, IdleConnTimeout: 30 * time.Second, DisableCompression: true,
 	}
-	return &Client{Endpoint: e, base: base, http: &http.Client{Transport: t, Timeout: 2 * time.Minute}}, nil
+	return &Client{Endpoint: e, base: base, http: &http.Client{Transport: t, Timeout: e.Timeout}}, nil
 }
 
 // Error is an answer with a status of 300 or more.
