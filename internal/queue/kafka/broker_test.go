@@ -94,6 +94,7 @@ func startMember(t *testing.T, broker string, o kafka.Options, c *tally) *testbe
 // goes on without harm.
 func testDeath(t *testing.T, s *testbed.KafkaServer) {
 	o := fresh()
+	o.SessionTimeout = time.Second
 	q := opened(t, s.Addr(), o)
 	a, b, c := newTally(), newTally(), newTally()
 	held := numbers("held ", 12)

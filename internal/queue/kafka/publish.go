@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -29,6 +30,7 @@ func (q *Queue) Publish(ctx context.Context, name string, messages ...queue.Mess
 		if n := len(m.Key) + len(m.Value); n > q.o.MaxMessageBytes {
 			return invalid("a message has %d bytes, more than %d", n, q.o.MaxMessageBytes)
 		}
+		m.Value = bytes.Clone(m.Value) // kafka-go may still be sending it when this call has been given up
 		records[i].Message = m
 	}
 	bound, end, err := q.begin(ctx)
