@@ -84,7 +84,9 @@ func New(docs docstore.Store, box *seal.Box, peers Peers, o Options) (*Service, 
 }
 
 // Register makes server serve identity.
-func (s *Service) Register(server grpc.ServiceRegistrar) { identitypb.RegisterIdentityServer(server, s) }
+func (s *Service) Register(server grpc.ServiceRegistrar) {
+	identitypb.RegisterIdentityServer(server, s)
+}
 
 // Run waits for ctx to end, and then ends the streams of events, which would go on for as long as their jobs do. Call it once.
 func (s *Service) Run(ctx context.Context) error {

@@ -103,7 +103,7 @@ func (s *Service) createBackend(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, &in); err != nil {
 		return err
 	}
-	b, err := s.peers.Backends.Create(r.Context(), &backendpb.CreateRequest{Security: string(in.Security), SkipProbe: skip, Backend: &backendpb.Backend{
+	b, err := s.peers.Backends.Create(r.Context(), &backendpb.CreateRequest{SealedSecurity: s.sealed(in.Security), SkipProbe: skip, Backend: &backendpb.Backend{
 		Name: in.Name, Type: in.Type, Region: in.Region, Endpoint: in.Endpoint, BucketName: in.BucketName, Prefix: in.Prefix, Access: in.Access,
 		Options: in.Options, IsDefault: in.Default,
 	}})
@@ -132,13 +132,24 @@ func (s *Service) updateBackend(w http.ResponseWriter, r *http.Request) error {
 	b, err := s.peers.Backends.Update(r.Context(), &backendpb.UpdateRequest{
 		IdOrName: now.GetId(), Name: changed(in.Name, now.GetName()), Region: changed(in.Region, now.GetRegion()),
 		Endpoint: changed(in.Endpoint, now.GetEndpoint()), BucketName: changed(in.BucketName, now.GetBucketName()),
-		Prefix: changed(in.Prefix, now.GetPrefix()), Access: changed(in.Access, now.GetAccess()), Security: changed(string(in.Security), ""),
+		Prefix: changed(in.Prefix, now.GetPrefix()), Access: changed(in.Access, now.GetAccess()), SealedSecurity: s.sealed(in.Security),
 		Options: in.Options, IsDefault: changed(in.Default, now.GetIsDefault()), SkipProbe: skip,
 	})
 	if err != nil {
 		return err
 	}
 	return ok(w, backendOf(b))
+}
+
+// requestContext is what secrets in requests are sealed for; see backend.proto.
+const requestContext = "request/backend"
+
+// sealed seals a secret on its way to the backend service; none stays none.
+func (s *Service) sealed(secret writeOnly) []byte {
+	if secret == "" {
+		return nil
+	}
+	return s.box.Seal(requestContext, []byte(secret))
 }
 
 // changed returns a field to set, nil when it is what it was.

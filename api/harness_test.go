@@ -88,6 +88,15 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
+// open opens a secret as the backend service does.
+func (r *rig) open(sealed []byte) string {
+	secret, err := r.svc.box.Open("request/backend", sealed)
+	if err != nil {
+		return err.Error()
+	}
+	return string(secret)
+}
+
 // answer is what a request got.
 type answer struct {
 	status int

@@ -101,7 +101,7 @@ func TestBackends(t *testing.T) {
 	if got.status != 201 || got.header.Get("Location") != "/v1/default/backends/be_new" || strings.Contains(got.body, "hush") || strings.Contains(r.log.String(), "hush") {
 		t.Errorf("POST = %d %s at %q", got.status, got.body, got.header.Get("Location"))
 	}
-	if c := r.backends.created; c.GetSecurity() != "hush hush" || !c.GetSkipProbe() || !c.GetBackend().GetIsDefault() || c.GetBackend().GetOptions()["a"] != "b" {
+	if c := r.backends.created; r.open(c.GetSealedSecurity()) != "hush hush" || !c.GetSkipProbe() || !c.GetBackend().GetIsDefault() || c.GetBackend().GetOptions()["a"] != "b" {
 		t.Errorf("created %v", c)
 	}
 	for name, want := range map[string][2]any{"probe": {422, "Probe"}, "taken": {409, "PlaceTaken"}} {
@@ -125,11 +125,14 @@ func TestBackendMerge(t *testing.T) {
 		t.Fatalf("%d %s", got.status, got.body)
 	}
 	u := r.backends.updated
-	if u.GetIdOrName() != "be_a" || u.GetRegion() != "r" || u.Name != nil || u.BucketName != nil || u.Security != nil || u.IsDefault != nil {
+	if u.GetIdOrName() != "be_a" || u.GetRegion() != "r" || u.Name != nil || u.BucketName != nil || u.SealedSecurity != nil || u.IsDefault != nil {
 		t.Errorf("updated %v", u)
 	}
 	if v, there := u.GetOptions()["k"]; !there || v != "" || u.GetOptions()["x"] != "y" {
 		t.Errorf("options %v", u.GetOptions())
+	}
+	if r.do(t, "PUT", "backends/a", `{"security":"hush hush"}`); r.open(r.backends.updated.GetSealedSecurity()) != "hush hush" {
+		t.Errorf("updated %v", r.backends.updated)
 	}
 	if p := r.do(t, "PUT", "backends/a", `{"type":"aws-s3"}`).problem(t); p.Status != 400 || p.Code != "type" {
 		t.Errorf("another type: %+v", p)

@@ -13,10 +13,14 @@ import (
 
 // Create implements backendpb.BackendsServer.
 func (s *Service) Create(ctx context.Context, r *backendpb.CreateRequest) (*backendpb.Backend, error) {
+	secret, err := s.openRequest(r.GetSealedSecurity())
+	if err != nil {
+		return nil, err
+	}
 	in := r.GetBackend()
 	cfg := adapters.Config{
 		Type: adapters.Type(in.GetType()), Region: in.GetRegion(), Endpoint: in.GetEndpoint(), BucketName: in.GetBucketName(), Prefix: in.GetPrefix(),
-		Access: in.GetAccess(), Security: r.GetSecurity(), Options: in.GetOptions(),
+		Access: in.GetAccess(), Security: secret, Options: in.GetOptions(),
 	}
 	return s.register(ctx, registration{id: "be_" + randomHex(8), name: in.GetName(), cfg: cfg, makeDefault: in.GetIsDefault(), skipProbe: r.GetSkipProbe()})
 }

@@ -51,7 +51,7 @@ func newRig(t *testing.T, docs docstore.Store, o Options) *rig {
 	}
 	r := &rig{docs: docs, log: &lockedBuffer{}, faults: &faults{fail: map[string]error{}}, peers: &peers{}}
 	var err error
-	if r.box, err = seal.New(bytes.Repeat([]byte{7}, 32)); err != nil {
+	if r.box, err = seal.New(masterKey()); err != nil {
 		t.Fatal(err)
 	}
 	o.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -85,8 +85,19 @@ func (r *rig) create(t *testing.T, name, dir string) *backendpb.Backend {
 }
 
 func request(name, dir string) *backendpb.CreateRequest {
-	return &backendpb.CreateRequest{Security: testSecret, Backend: &backendpb.Backend{Name: name, Type: "faulty", BucketName: dir, Access: "key"}}
+	return &backendpb.CreateRequest{SealedSecurity: sealed(testSecret), Backend: &backendpb.Backend{Name: name, Type: "faulty", BucketName: dir, Access: "key"}}
 }
+
+// sealed seals a secret as the api service does.
+func sealed(secret string) []byte {
+	box, err := seal.New(masterKey())
+	if err != nil {
+		panic(err)
+	}
+	return box.Seal("request/backend", []byte(secret))
+}
+
+func masterKey() []byte { return bytes.Repeat([]byte{7}, 32) }
 
 // dump is the whole state, for "nothing changed".
 func (r *rig) dump(t *testing.T) string {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/proto/backendpb"
 )
 
@@ -127,6 +128,21 @@ func (s *Service) newRecord(id string, c adapters.Config) record {
 }
 
 func sealContext(id string) string { return "backend/" + id }
+
+// requestContext is what secrets in requests are sealed for; see backend.proto.
+const requestContext = "request/backend"
+
+// openRequest opens the secret of a request, "" if there is none.
+func (s *Service) openRequest(sealed []byte) (string, error) {
+	if len(sealed) == 0 {
+		return "", nil
+	}
+	secret, err := s.box.Open(requestContext, sealed)
+	if err != nil {
+		return "", errs.New(errs.InvalidArgument, "the secret of the request does not open: it must be sealed with the cluster's master key", err).Because("security")
+	}
+	return string(secret), nil
+}
 
 func capabilities(c adapters.Capabilities) *backendpb.Capabilities {
 	return &backendpb.Capabilities{

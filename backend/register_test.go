@@ -93,7 +93,8 @@ func TestRefusals(t *testing.T) {
 		{"relative directory", func(c *backendpb.CreateRequest) { c.Backend.BucketName = "x/y" }, errs.InvalidArgument, "bucketName"},
 		{"field of another type", func(c *backendpb.CreateRequest) { c.Backend.Region = "r" }, errs.InvalidArgument, "region"},
 		{"unknown option", func(c *backendpb.CreateRequest) { c.Backend.Options = map[string]string{"x": "1"} }, errs.InvalidArgument, "options.x"},
-		{"long secret", func(c *backendpb.CreateRequest) { c.Security = strings.Repeat("x", 5000) }, errs.InvalidArgument, "security"},
+		{"long secret", func(c *backendpb.CreateRequest) { c.SealedSecurity = sealed(strings.Repeat("x", 5000)) }, errs.InvalidArgument, "security"},
+		{"secret in clear", func(c *backendpb.CreateRequest) { c.SealedSecurity = []byte("a secret that nobody sealed at all") }, errs.InvalidArgument, "security"},
 		{"read-only default", func(c *backendpb.CreateRequest) {
 			c.Backend.IsDefault, c.Backend.Options = true, map[string]string{"readOnly": "true"}
 		}, errs.InvalidArgument, "default"},
@@ -204,7 +205,7 @@ func TestNoSecretAnywhere(t *testing.T) {
 	r := newRig(t, nil, Options{})
 	b := r.create(t, "b", t.TempDir())
 	other := "another secret of it"
-	if _, err := r.client.Update(t.Context(), &backendpb.UpdateRequest{IdOrName: "b", Security: &other}); err != nil {
+	if _, err := r.client.Update(t.Context(), &backendpb.UpdateRequest{IdOrName: "b", SealedSecurity: sealed(other)}); err != nil {
 		t.Fatal(err)
 	}
 	r.faults.set("marker", errs.New(errs.Unauthenticated, "bad key "+other, errors.New(other)))

@@ -22,7 +22,11 @@ func (s *Service) Update(ctx context.Context, r *backendpb.UpdateRequest) (*back
 	if err != nil {
 		return nil, err
 	}
-	cfg, name := merge(old, r), e.Name
+	secret, err := s.openRequest(r.GetSealedSecurity())
+	if err != nil {
+		return nil, err
+	}
+	cfg, name := merge(old, r, secret), e.Name
 	if r.Name != nil {
 		name = r.GetName()
 	}
@@ -93,7 +97,7 @@ func (s *Service) Update(ctx context.Context, r *backendpb.UpdateRequest) (*back
 }
 
 // merge applies the fields that are set. An empty secret keeps the stored one; an option with an empty value goes.
-func merge(c adapters.Config, r *backendpb.UpdateRequest) adapters.Config {
+func merge(c adapters.Config, r *backendpb.UpdateRequest, secret string) adapters.Config {
 	for _, f := range []struct{ to, from *string }{
 		{&c.Region, r.Region}, {&c.Endpoint, r.Endpoint}, {&c.BucketName, r.BucketName}, {&c.Prefix, r.Prefix}, {&c.Access, r.Access},
 	} {
@@ -101,8 +105,8 @@ func merge(c adapters.Config, r *backendpb.UpdateRequest) adapters.Config {
 			*f.to = *f.from
 		}
 	}
-	if r.GetSecurity() != "" {
-		c.Security = r.GetSecurity()
+	if secret != "" {
+		c.Security = secret
 	}
 	c.Options = maps.Clone(c.Options)
 	for k, v := range r.GetOptions() {

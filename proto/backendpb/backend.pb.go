@@ -555,12 +555,12 @@ func (x *TypesResponse) GetTypes() []*Type {
 }
 
 type CreateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Backend       *Backend               `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`   // id, state, times and rev are ignored
-	Security      string                 `protobuf:"bytes,2,opt,name=security,proto3" json:"security,omitempty"` // in clear; only this direction, over TLS between hosts
-	SkipProbe     bool                   `protobuf:"varint,3,opt,name=skip_probe,json=skipProbe,proto3" json:"skip_probe,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Backend        *Backend               `protobuf:"bytes,1,opt,name=backend,proto3" json:"backend,omitempty"`                                     // id, state, times and rev are ignored
+	SealedSecurity []byte                 `protobuf:"bytes,4,opt,name=sealed_security,json=sealedSecurity,proto3" json:"sealed_security,omitempty"` // sealed for the context "request/backend": the caller does not know the id yet
+	SkipProbe      bool                   `protobuf:"varint,3,opt,name=skip_probe,json=skipProbe,proto3" json:"skip_probe,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *CreateRequest) Reset() {
@@ -600,11 +600,11 @@ func (x *CreateRequest) GetBackend() *Backend {
 	return nil
 }
 
-func (x *CreateRequest) GetSecurity() string {
+func (x *CreateRequest) GetSealedSecurity() []byte {
 	if x != nil {
-		return x.Security
+		return x.SealedSecurity
 	}
-	return ""
+	return nil
 }
 
 func (x *CreateRequest) GetSkipProbe() bool {
@@ -763,20 +763,20 @@ func (x *ListResponse) GetMore() bool {
 }
 
 type UpdateRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdOrName      string                 `protobuf:"bytes,1,opt,name=id_or_name,json=idOrName,proto3" json:"id_or_name,omitempty"`
-	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	Region        *string                `protobuf:"bytes,3,opt,name=region,proto3,oneof" json:"region,omitempty"`
-	Endpoint      *string                `protobuf:"bytes,4,opt,name=endpoint,proto3,oneof" json:"endpoint,omitempty"`
-	BucketName    *string                `protobuf:"bytes,5,opt,name=bucket_name,json=bucketName,proto3,oneof" json:"bucket_name,omitempty"` // only while nothing refers to the backend
-	Prefix        *string                `protobuf:"bytes,6,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`                           // likewise
-	Access        *string                `protobuf:"bytes,7,opt,name=access,proto3,oneof" json:"access,omitempty"`
-	Security      *string                `protobuf:"bytes,8,opt,name=security,proto3,oneof" json:"security,omitempty"`
-	Options       map[string]string      `protobuf:"bytes,9,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // merged; an empty value removes one
-	IsDefault     *bool                  `protobuf:"varint,10,opt,name=is_default,json=isDefault,proto3,oneof" json:"is_default,omitempty"`                                              // true takes it from the other one
-	SkipProbe     bool                   `protobuf:"varint,11,opt,name=skip_probe,json=skipProbe,proto3" json:"skip_probe,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	IdOrName       string                 `protobuf:"bytes,1,opt,name=id_or_name,json=idOrName,proto3" json:"id_or_name,omitempty"`
+	Name           *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	Region         *string                `protobuf:"bytes,3,opt,name=region,proto3,oneof" json:"region,omitempty"`
+	Endpoint       *string                `protobuf:"bytes,4,opt,name=endpoint,proto3,oneof" json:"endpoint,omitempty"`
+	BucketName     *string                `protobuf:"bytes,5,opt,name=bucket_name,json=bucketName,proto3,oneof" json:"bucket_name,omitempty"` // only while nothing refers to the backend
+	Prefix         *string                `protobuf:"bytes,6,opt,name=prefix,proto3,oneof" json:"prefix,omitempty"`                           // likewise
+	Access         *string                `protobuf:"bytes,7,opt,name=access,proto3,oneof" json:"access,omitempty"`
+	SealedSecurity []byte                 `protobuf:"bytes,12,opt,name=sealed_security,json=sealedSecurity,proto3" json:"sealed_security,omitempty"`                                      // as in CreateRequest; empty keeps the stored one
+	Options        map[string]string      `protobuf:"bytes,9,rep,name=options,proto3" json:"options,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // merged; an empty value removes one
+	IsDefault      *bool                  `protobuf:"varint,10,opt,name=is_default,json=isDefault,proto3,oneof" json:"is_default,omitempty"`                                              // true takes it from the other one
+	SkipProbe      bool                   `protobuf:"varint,11,opt,name=skip_probe,json=skipProbe,proto3" json:"skip_probe,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdateRequest) Reset() {
@@ -858,11 +858,11 @@ func (x *UpdateRequest) GetAccess() string {
 	return ""
 }
 
-func (x *UpdateRequest) GetSecurity() string {
-	if x != nil && x.Security != nil {
-		return *x.Security
+func (x *UpdateRequest) GetSealedSecurity() []byte {
+	if x != nil {
+		return x.SealedSecurity
 	}
-	return ""
+	return nil
 }
 
 func (x *UpdateRequest) GetOptions() map[string]string {
@@ -1190,12 +1190,12 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\fcapabilities\x18\x04 \x01(\v2\x1f.gelato.backend.v1.CapabilitiesR\fcapabilities\"\x0e\n" +
 	"\fTypesRequest\">\n" +
 	"\rTypesResponse\x12-\n" +
-	"\x05types\x18\x01 \x03(\v2\x17.gelato.backend.v1.TypeR\x05types\"\x80\x01\n" +
+	"\x05types\x18\x01 \x03(\v2\x17.gelato.backend.v1.TypeR\x05types\"\x93\x01\n" +
 	"\rCreateRequest\x124\n" +
-	"\abackend\x18\x01 \x01(\v2\x1a.gelato.backend.v1.BackendR\abackend\x12\x1a\n" +
-	"\bsecurity\x18\x02 \x01(\tR\bsecurity\x12\x1d\n" +
+	"\abackend\x18\x01 \x01(\v2\x1a.gelato.backend.v1.BackendR\abackend\x12'\n" +
+	"\x0fsealed_security\x18\x04 \x01(\fR\x0esealedSecurity\x12\x1d\n" +
 	"\n" +
-	"skip_probe\x18\x03 \x01(\bR\tskipProbe\"*\n" +
+	"skip_probe\x18\x03 \x01(\bR\tskipProbeJ\x04\b\x02\x10\x03\"*\n" +
 	"\n" +
 	"GetRequest\x12\x1c\n" +
 	"\n" +
@@ -1205,7 +1205,7 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\"Z\n" +
 	"\fListResponse\x126\n" +
 	"\bbackends\x18\x01 \x03(\v2\x1a.gelato.backend.v1.BackendR\bbackends\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more\"\xb0\x04\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xb1\x04\n" +
 	"\rUpdateRequest\x12\x1c\n" +
 	"\n" +
 	"id_or_name\x18\x01 \x01(\tR\bidOrName\x12\x17\n" +
@@ -1215,12 +1215,12 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\vbucket_name\x18\x05 \x01(\tH\x03R\n" +
 	"bucketName\x88\x01\x01\x12\x1b\n" +
 	"\x06prefix\x18\x06 \x01(\tH\x04R\x06prefix\x88\x01\x01\x12\x1b\n" +
-	"\x06access\x18\a \x01(\tH\x05R\x06access\x88\x01\x01\x12\x1f\n" +
-	"\bsecurity\x18\b \x01(\tH\x06R\bsecurity\x88\x01\x01\x12G\n" +
+	"\x06access\x18\a \x01(\tH\x05R\x06access\x88\x01\x01\x12'\n" +
+	"\x0fsealed_security\x18\f \x01(\fR\x0esealedSecurity\x12G\n" +
 	"\aoptions\x18\t \x03(\v2-.gelato.backend.v1.UpdateRequest.OptionsEntryR\aoptions\x12\"\n" +
 	"\n" +
 	"is_default\x18\n" +
-	" \x01(\bH\aR\tisDefault\x88\x01\x01\x12\x1d\n" +
+	" \x01(\bH\x06R\tisDefault\x88\x01\x01\x12\x1d\n" +
 	"\n" +
 	"skip_probe\x18\v \x01(\bR\tskipProbe\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
@@ -1231,9 +1231,8 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\t_endpointB\x0e\n" +
 	"\f_bucket_nameB\t\n" +
 	"\a_prefixB\t\n" +
-	"\a_accessB\v\n" +
-	"\t_securityB\r\n" +
-	"\v_is_default\"-\n" +
+	"\a_accessB\r\n" +
+	"\v_is_defaultJ\x04\b\b\x10\t\"-\n" +
 	"\rDeleteRequest\x12\x1c\n" +
 	"\n" +
 	"id_or_name\x18\x01 \x01(\tR\bidOrName\"\x10\n" +

@@ -42,7 +42,7 @@ type BackendsClient interface {
 	// Get finds by id or by name.
 	Get(ctx context.Context, in *GetRequest, opts ...grpc.CallOption) (*Backend, error)
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (*ListResponse, error)
-	// Update merges the fields that are set; empty security keeps the stored one. The result is probed like a new one.
+	// Update merges the fields that are set; an empty secret keeps the stored one. The result is probed like a new one.
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*Backend, error)
 	// Delete refuses while anything refers to the backend (FAILED_PRECONDITION).
 	Delete(ctx context.Context, in *DeleteRequest, opts ...grpc.CallOption) (*DeleteResponse, error)
@@ -140,7 +140,7 @@ type BackendsServer interface {
 	// Get finds by id or by name.
 	Get(context.Context, *GetRequest) (*Backend, error)
 	List(context.Context, *ListRequest) (*ListResponse, error)
-	// Update merges the fields that are set; empty security keeps the stored one. The result is probed like a new one.
+	// Update merges the fields that are set; an empty secret keeps the stored one. The result is probed like a new one.
 	Update(context.Context, *UpdateRequest) (*Backend, error)
 	// Delete refuses while anything refers to the backend (FAILED_PRECONDITION).
 	Delete(context.Context, *DeleteRequest) (*DeleteResponse, error)
