@@ -27,7 +27,8 @@ const (
 	patience    = 365 * 24 * time.Hour // with a state server that is away at the start: as long as somebody lets the process wait
 )
 
-// CheckState says whether OpenState knows the form of a URL. shared refuses what only one process can use.
+// CheckState says whether OpenState knows the form of a URL. shared refuses what only one process can use. No error repeats the URL, in which
+// a password may stand in any place.
 func CheckState(url string, shared bool) error {
 	switch {
 	case url == "":
@@ -37,7 +38,7 @@ func CheckState(url string, shared bool) error {
 	case strings.HasPrefix(url, Pebble), isMongo(url):
 		return nil
 	}
-	return errs.Newf(errs.InvalidArgument, "--state: want pebble:, pebble:DIR or mongodb://HOST[:PORT]/DATABASE, got one that begins %.12q", url)
+	return errs.Newf(errs.InvalidArgument, "--state: want pebble:, pebble:DIR or mongodb://HOST[:PORT]/DATABASE")
 }
 
 // OpenState opens the state that a URL names: pebble:DIR is a directory on this machine, pebble: alone is "state" below dataDir. A server
@@ -76,7 +77,7 @@ func CheckQueue(url string, shared bool) error {
 	case url == Embedded, strings.HasPrefix(url, kafkaScheme):
 		return nil
 	}
-	return errs.Newf(errs.InvalidArgument, "--queue: want embedded: or kafka://HOST:PORT[,HOST:PORT], got one that begins %.12q", url)
+	return errs.Newf(errs.InvalidArgument, "--queue: want embedded: or kafka://HOST:PORT[,HOST:PORT]")
 }
 
 // OpenQueue opens the queue that a URL names; embedded: is in this process. kafka:// need not be there.

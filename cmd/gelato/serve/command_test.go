@@ -58,7 +58,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"s3", nil, []string{"--state is missing", "--master-key-file is missing", "--tls-ca, --tls-cert and --tls-key to talk"}},
 		{"s3", append(good, "--state", "pebble:"), []string{"--state pebble: is for gelato up"}},
-		{"s3", append(good, "--state", "postgres://me:secret@h"), []string{`got one that begins "postgres://`}},
+		{"s3", append(good, "--state", "postgres://me:secret@h"), []string{"--state: want pebble:"}},
 		{"s3", append(good, "--queue", "kafka://h:1"), []string{"unknown flag: --queue"}},
 		{"s3", append(good, "--tls-ca", "x"), []string{"--tls-ca, --tls-cert and --tls-key go together"}},
 		{"s3", append(good, "--tls-ca", "x", "--tls-cert", "x", "--tls-key", "x"), []string{"exclude one another"}},
