@@ -143,10 +143,10 @@ func rolesOf(cert *x509.Certificate) []string {
 	return roles
 }
 
-// transport implements credentials.TransportCredentials with the certificates of the moment: each handshake has a configuration, and so session
+// transport implements credentials.TransportCredentials with the certificates of the moment, or those of a cluster token: each handshake has a configuration, and so session
 // keys, of its own, which also means that no session is ever resumed past a certificate's end.
 type transport struct {
-	files   *certificates
+	with    Credentials
 	service string // that is dialled; "" on a server
 	log     *slog.Logger
 }
@@ -161,10 +161,7 @@ type peerInfo struct {
 
 // ClientHandshake implements credentials.TransportCredentials.
 func (t *transport) ClientHandshake(ctx context.Context, _ string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	m := t.files.current(t.log)
-	c, info, err := credentials.NewTLS(&tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{m.own}, RootCAs: m.roots,
-	}).ClientHandshake(ctx, RolePrefix+t.service, raw) // gRPC verifies the name that it is given here
+	c, info, err := credentials.NewTLS(t.config()).ClientHandshake(ctx, RolePrefix+t.service, raw) // gRPC verifies the name that it is given here
 	if err != nil && ctx.Err() == nil {
 		t.log.Warn("tls handshake failed", "service", t.service, "address", raw.RemoteAddr().String(), "err", err)
 	}
@@ -173,11 +170,7 @@ func (t *transport) ClientHandshake(ctx context.Context, _ string, raw net.Conn)
 
 // ServerHandshake implements credentials.TransportCredentials.
 func (t *transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	m := t.files.current(t.log)
-	c, info, err := credentials.NewTLS(&tls.Config{
-		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{m.own},
-		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: m.roots,
-	}).ServerHandshake(raw)
+	c, info, err := credentials.NewTLS(t.config()).ServerHandshake(raw)
 	if err != nil {
 		if !errors.Is(err, io.EOF) { // a port probe
 			t.log.Warn("tls handshake refused", "address", raw.RemoteAddr().String(), "err", err)
@@ -187,6 +180,18 @@ func (t *transport) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInf
 	known := peerInfo{TLSInfo: info.(credentials.TLSInfo)}
 	known.roles = rolesOf(known.State.PeerCertificates[0])
 	return c, known, nil
+}
+
+// config is for one handshake, on either side.
+func (t *transport) config() *tls.Config {
+	if t.with.token != nil {
+		return t.with.token.config()
+	}
+	m := t.with.tls.current(t.log)
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{m.own},
+		RootCAs: m.roots, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: m.roots,
+	}
 }
 
 // Info implements credentials.TransportCredentials.

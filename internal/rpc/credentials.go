@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/credentials/local"
 
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -39,8 +37,9 @@ const (
 	maxToken = 4 << 10
 )
 
-// Token reads a cluster token, which all services of a cluster share and which every call carries. It crosses the wire in clear, so Listen and Dial
-// refuse everything but loopback addresses with it. The file must be readable by its owner alone and hold at least 32
+// Token reads a cluster token, which all services of a cluster share, and makes of it credentials for TLS 1.3 in which both sides prove that they know
+// the token; neither it nor what is said crosses the wire in clear. It does not tell services apart, so every one may call every other, and
+// Listen and Dial refuse everything but loopback addresses with it. The file must be readable by its owner alone and hold at least 32
 // bytes without white space inside; white space around them is ignored.
 func Token(file string) (Credentials, error) {
 	f, err := os.Open(file)
@@ -66,7 +65,11 @@ func Token(file string) (Credentials, error) {
 	if strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token in %s must be printable ASCII without white space", file)
 	}
-	return Credentials{token: &token{secret: secret}}, nil
+	t, err := newToken(secret)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return Credentials{token: t}, nil
 }
 
 // check says whether the credentials may be used on an address of the network.
@@ -96,21 +99,15 @@ func loopback(host string) bool {
 
 // server returns what a server's connections are made with.
 func (c Credentials) server(log *slog.Logger) credentials.TransportCredentials {
-	switch {
-	case c.tls != nil:
-		return &transport{files: c.tls, log: log}
-	case c.token != nil:
-		return local.NewCredentials()
+	if c.tls != nil || c.token != nil {
+		return &transport{with: c, log: log}
 	}
 	return insecure.NewCredentials() // Serve admits the pipe only
 }
 
-// client returns what connections to a service are made with.
+// client returns what connections to a service are made with; Dial admits no credentials without either.
 func (c Credentials) client(service string, log *slog.Logger) credentials.TransportCredentials {
-	if c.tls != nil {
-		return &transport{files: c.tls, service: service, log: log}
-	}
-	return local.NewCredentials() // it refuses a name that turns out not to be local
+	return &transport{with: c, service: service, log: log}
 }
 
 var errNetwork = errors.New("rpc: a server without credentials serves a Pipe only")
@@ -130,5 +127,3 @@ func Listen(addr string, c Credentials) (net.Listener, error) {
 	}
 	return l, nil
 }
-
-func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

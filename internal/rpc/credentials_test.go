@@ -51,8 +51,9 @@ func TestPeersWithoutTheRightCertificateAreRefused(t *testing.T) {
 		{name: "expired client", server: good.of("api"), client: newExpired(t, good, "s3"), log: "expired"},
 		{name: "expired server", server: newExpired(t, good, "api"), client: good.of("s3"), err: "expired", log: "bad certificate"},
 		{name: "another service at the address", server: good.of("backend"), client: good.of("s3"), err: "not gelato-api", log: "bad certificate"},
-		{name: "plain text to TLS", server: good.of("api"), client: token(t, secret), err: "error reading server preface", log: "first record does not look like a TLS handshake"},
-		{name: "TLS to plain text", server: token(t, secret), client: good.of("s3"), err: "first record does not look like a TLS handshake"},
+		{name: "token to certificates", server: good.of("api"), client: token(t, secret), err: "cluster token is not", log: "bad certificate"},
+		{name: "certificates to token", server: token(t, secret), client: good.of("s3"), err: "certificate", log: "bad certificate"},
+		{name: "plain text", server: good.of("api"), conn: plain, err: "error reading server preface", log: "first record does not look like a TLS handshake"},
 		{name: "TLS 1.2", server: good.of("api"), conn: func(t *testing.T, addr string) *grpc.ClientConn {
 			return foreign(t, addr, grpc.WithTransportCredentials(tlsOnly(&tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12})))
 		}, err: "protocol version", log: "unsupported versions"},
@@ -124,6 +125,12 @@ func TestServersAdmitTheirCallersOnly(t *testing.T) {
 	}
 }
 
+// plain is a client that proves nothing.
+func plain(t *testing.T, addr string) *grpc.ClientConn {
+	return foreign(t, addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+}
+
+// Both sides look: a process that took the port of a service learns nothing and is not believed.
 func TestTokenOfAnotherClusterIsRefused(t *testing.T) {
 	t.Parallel()
 	ours := token(t, secret)
@@ -132,30 +139,38 @@ func TestTokenOfAnotherClusterIsRefused(t *testing.T) {
 		t.Errorf("ours: got %q, %v", got, err)
 	}
 	unchecked := rpc.DialOptions{GRPC: []grpc.DialOption{grpc.WithDisableHealthCheck()}}
+	careless := func(f *folder) *grpc.ClientConn { // takes every server, and shows a certificate of some key
+		pair, err := tls.X509KeyPair(f.Cert, f.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return foreign(t, s.addr, grpc.WithTransportCredentials(tlsOnly(&tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{pair}})))
+	}
+	var logs []string
 	for name, c := range map[string]struct {
-		conn *grpc.ClientConn
-		want string
+		conn     *grpc.ClientConn
+		err, log string
 	}{
-		"same length": {dial(t, token(t, strings.Repeat("S3cr3t", 8)), unchecked, s.addr), "not this cluster's"},
-		"longer":      {dial(t, token(t, secret+"x"), unchecked, s.addr), "not this cluster's"},
-		"none":        {foreign(t, s.addr, grpc.WithTransportCredentials(insecure.NewCredentials())), "carries no cluster token"},
+		"same length":    {dial(t, token(t, strings.Repeat("S3cr3t", 8)), unchecked, s.addr), "cluster token is not this cluster's", "bad certificate"},
+		"longer":         {dial(t, token(t, secret+"x"), unchecked, s.addr), "cluster token is not this cluster's", "bad certificate"},
+		"another key":    {careless(newFolder(t)), "", "cluster token is not this cluster's"},
+		"no certificate": {foreign(t, s.addr, grpc.WithTransportCredentials(tlsOnly(&tls.Config{InsecureSkipVerify: true}))), "", "didn't provide a certificate"},
+		"no TLS":         {plain(t, s.addr), "", "does not look like a TLS handshake"},
 	} {
-		_, err := ask(t.Context(), c.conn)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		_, err := ask(t.Context(), c.conn, grpc.WaitForReady(false))
+		if err == nil || !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%s: got %v, want %q", name, err, c.err)
 		}
-		mustContain(t, "log", s.log.String(), c.want)
-		if _, err := healthpb.NewHealthClient(c.conn).Check(t.Context(), &healthpb.HealthCheckRequest{}); err == nil {
-			t.Errorf("%s: health is told", name)
-		}
+		logs = append(logs, c.log)
+	}
+	if err := s.kill(); err != nil {
+		t.Error(err)
+	}
+	for _, want := range logs {
+		mustContain(t, "log", s.log.String(), want)
 	}
 	if strings.Contains(s.log.String(), secret) {
 		t.Error("the log holds the token")
-	}
-	// Whoever asks for health first, as services do, sees why nobody serves.
-	_, err := ask(t.Context(), dial(t, token(t, secret+"x"), rpc.DialOptions{}, s.addr), grpc.WaitForReady(false))
-	if errs.CodeOf(err) != errs.Unavailable || !strings.Contains(err.Error(), "not this cluster's") {
-		t.Errorf("with health: %v", err)
 	}
 }
 

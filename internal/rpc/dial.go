@@ -51,9 +51,6 @@ func Dial(service string, addrs []string, c Credentials, o DialOptions) (*grpc.C
 		}),
 		grpc.WithIdleTimeout(0), // a health stream is open all the time
 	}
-	if c.token != nil {
-		options = append(options, grpc.WithPerRPCCredentials(c.token))
-	}
 	options = append(append(options, callOptions(service, o.Wait)...), o.GRPC...)
 	conn, err := grpc.NewClient(scheme+":///"+service, options...)
 	if err != nil {

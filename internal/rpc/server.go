@@ -4,8 +4,8 @@
 // A handler returns *errs.Error; the caller gets an *errs.Error with the same code, reason and public message. The cause stays
 // with the server, which logs it once under the request id that both sides share. Any service and cmd may import it.
 //
-// Over the network both sides hold Credentials: mutual TLS, where a server admits only the services that call it, or a cluster token on
-// loopback. Dial reaches a service at any number of addresses and prefers those whose health says SERVING; calls wait for one, as
+// Over the network both sides hold Credentials: mutual TLS with certificates, where a server admits only the services that call it, or with a
+// cluster token, on loopback. Dial reaches a service at any number of addresses and prefers those whose health says SERVING; calls wait for one, as
 // long as their deadline allows, so services start in any order. Which calls are repeated is written down at repeatable.
 package rpc
 

@@ -1,15 +1,12 @@
 package rpc
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/opensds/gelato/internal/errs"
-	"github.com/opensds/gelato/proto/identitypb"
 )
 
 func tokenFile(t *testing.T, content string, mode os.FileMode) string {
@@ -84,26 +81,5 @@ func TestCredentialsAreRefusedWhereTheyAreNotFit(t *testing.T) {
 				t.Errorf("dial: got %v, %v; want %q", conn, err, c.want)
 			}
 		})
-	}
-}
-
-func TestTokenIsComparedOnEveryCall(t *testing.T) {
-	t.Parallel()
-	l, err := Listen("127.0.0.1:0", tokenOf(t, tokenA))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := NewServer(ServerOptions{Name: "api", Credentials: tokenOf(t, tokenA)})
-	identitypb.RegisterIdentityServer(s, identity{get: func(context.Context) (*identitypb.Key, error) { return &identitypb.Key{User: "u"}, nil }})
-	go s.Serve(l)
-	defer Stop(s, time.Second)
-	conn, err := Dial("api", []string{l.Addr().String()}, tokenOf(t, tokenA), DialOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	k, err := identitypb.NewIdentityClient(conn).GetKey(t.Context(), &identitypb.GetKeyRequest{})
-	if err != nil || k.User != "u" {
-		t.Fatalf("got %v, %v", k, err)
 	}
 }

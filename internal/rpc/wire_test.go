@@ -5,8 +5,11 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
+
+	"google.golang.org/grpc"
 
 	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/proto/identitypb"
@@ -63,17 +66,19 @@ func TestNothingIsReadableOnTheWire(t *testing.T) {
 		return []byte(seen.String())
 	}
 	f := newFolder(t)
-	sealed := exchange(f.of("api"), f.of("s3"))
-	for _, text := range []string{request, reply, id, "GetKey", "PRI * HTTP/2"} {
-		if bytes.Contains(sealed, []byte(text)) {
-			t.Errorf("%q is readable", text)
+	for name, sealed := range map[string][]byte{"certificates": exchange(f.of("api"), f.of("s3")), "a token": exchange(token(t, secret), token(t, secret))} {
+		for _, text := range []string{request, reply, id, "GetKey", "PRI * HTTP/2", secret} {
+			if bytes.Contains(sealed, []byte(text)) {
+				t.Errorf("with %s %q is readable", name, text)
+			}
 		}
 	}
 	// The tap does see what is in clear.
-	plain := exchange(token(t, secret), token(t, secret))
-	for _, text := range []string{request, reply, "PRI * HTTP/2"} {
-		if !bytes.Contains(plain, []byte(text)) {
-			t.Errorf("%q is not seen without TLS: the test proves nothing", text)
-		}
+	addr, seen := tap(t, start(t, listen(t, "127.0.0.1:0", token(t, secret)), token(t, secret), answering("api")).addr)
+	if _, err := ask(t.Context(), plain(t, addr), grpc.WaitForReady(false)); err == nil {
+		t.Error("a call without TLS succeeded")
+	}
+	if text := "PRI * HTTP/2"; !strings.Contains(seen.String(), text) {
+		t.Errorf("%q is not seen without TLS: the test proves nothing", text)
 	}
 }
