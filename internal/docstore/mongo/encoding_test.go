@@ -98,7 +98,7 @@ func TestProjection(t *testing.T) {
 		want   string
 	}{
 		{nil, ""},
-		{[]string{"size", "etag"}, "r x b.size b.etag"},
+		{[]string{"size", "etag", "size"}, "r x b.etag b.size"},
 		{[]string{"size", "a.b"}, ""},
 		{[]string{"$x"}, ""},
 		{[]string{""}, ""},

@@ -49,7 +49,7 @@
 // documents tell nothing (one that is absent may be another's doing, one that is there may have been made again), so if some but not all
 // matched, each gets Unavailable. Answering FailedPrecondition there could call a write that happened lost.
 //
-// Op.Relaxed is ignored: every write is durable.
+// Op.Relaxed is ignored: a write that no majority has yet would not be visible to majority reads, which Relaxed promises.
 //
 // # Time
 //
@@ -159,7 +159,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, errs.New(errs.InvalidArgument, "the URL of the state server is not valid: "+target.hide(err.Error()), nil)
 	}
 	s.db = s.client.Database(target.database)
-	if err := s.start(ctx, o.Patience); err != nil {
+	if err := s.start(ctx, target, o.Patience); err != nil {
 		return nil, errors.Join(target.hidden(err), s.Close())
 	}
 	if o.Registerer != nil {
@@ -171,11 +171,12 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 }
 
 // start waits until the server answers and checks the schema, with growing pauses while it is away.
-func (s *Store) start(ctx context.Context, patience time.Duration) error {
+func (s *Store) start(ctx context.Context, t target, patience time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
 	defer cancel()
 	var last error
-	for pause, first := 100*time.Millisecond, true; ; pause, first = min(2*pause, 5*time.Second), false {
+	var said time.Time
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := s.checkSchema(ctx)
 		if err == nil || !errs.Is(err, errs.Unavailable) && !errs.Is(err, errs.DeadlineExceeded) {
 			return err
@@ -183,8 +184,9 @@ func (s *Store) start(ctx context.Context, patience time.Duration) error {
 		if ctx.Err() == nil || last == nil {
 			last = err
 		}
-		if first {
-			s.log.WarnContext(ctx, "waiting for the state server", "error", err)
+		if time.Since(said) > time.Minute {
+			s.log.WarnContext(ctx, "waiting for the state server", "error", t.hidden(err))
+			said = time.Now()
 		}
 		select {
 		case <-time.After(pause):

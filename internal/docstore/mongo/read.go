@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,7 +132,7 @@ func projection(fields []string) bson.D {
 		return nil
 	}
 	p := bson.D{{Key: fieldRev, Value: 1}, {Key: fieldOpaque, Value: 1}}
-	for _, f := range fields {
+	for _, f := range slices.Compact(slices.Sorted(slices.Values(fields))) { // one named twice is an error to the server
 		if f == "" || f[0] == '$' || strings.ContainsAny(f, ".\x00") {
 			return nil
 		}
