@@ -7,7 +7,8 @@
 //   - Writes are durable when they return nil, and visible to every later read (linearizable).
 //   - Exactly one of several concurrent writers with the same expectation wins.
 //   - After an error of code Unavailable or DeadlineExceeded the outcome is unknown: re-read;
-//     one's own revision there means success.
+//     one's own revision there means success. The write may also be done later, when a server that stood still goes on: that
+//     a repetition is refused says nothing of the first one.
 //   - Batches save round trips only: each operation has its own outcome, a crash may keep any subset.
 //
 // Any service may import it; adapters may not.

@@ -89,7 +89,7 @@ func (c *Catalog) claim(ctx context.Context, l Location) (claim, error) {
 
 // setClaim moves a claim to another state. FailedPrecondition when it was changed meanwhile.
 func (c *Catalog) setClaim(ctx context.Context, l Location, cl claim, to claim) error {
-	to.rev = newRev(cl.rev)
+	to.rev = c.newRev(cl.rev)
 	d, err := to.doc(claimKey(l))
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (c *Catalog) setClaim(ctx context.Context, l Location, cl claim, to claim) 
 // Exists (the key is taken) or Claimed (it belongs to another key); InvalidArgument for what has the form of a blob. A native object that
 // changed since it was adopted under the same key is taken up anew.
 func (c *Catalog) Adopt(ctx context.Context, b Bucket, backendID string, natives []Native) []error {
-	until := time.Now().Add(c.opt.TTL)
+	until := c.now().Add(c.opt.TTL)
 	all := make([]*change, len(natives))
 	for i, n := range natives {
 		all[i] = c.newAdoption(b, backendID, n, until)
@@ -167,7 +167,7 @@ func (c *Catalog) claimAll(ctx context.Context, all []*change) {
 		if ch.base.live { // claimed when it was adopted first
 			continue
 		}
-		d, err := claim{rev: newRev(""), bucketID: ch.bucket.ID, key: ch.key, note: ch.note.id, state: claimHeld}.doc(claimKey(l))
+		d, err := claim{rev: c.newRev(""), bucketID: ch.bucket.ID, key: ch.key, note: ch.note.id, state: claimHeld}.doc(claimKey(l))
 		if err == nil && seen[d.Key] {
 			err = taken("Claimed", "it is an object under another key")
 		}

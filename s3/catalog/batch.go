@@ -72,7 +72,7 @@ func waves(all []*change) [][]*change {
 
 // BeginMany draws writes. Their notes are stored when it returns.
 func (c *Catalog) BeginMany(ctx context.Context, intents []Intent) []Grant {
-	until := time.Now().Add(c.opt.TTL)
+	until := c.now().Add(c.opt.TTL)
 	all := make([]*change, len(intents))
 	for i, in := range intents {
 		loc, err := c.place(ctx, in.Bucket, in.Key, in.BackendID)

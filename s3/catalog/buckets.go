@@ -93,9 +93,9 @@ func noSuchBucket() error {
 // CreateBucket implements API.
 func (c *Catalog) CreateBucket(ctx context.Context, b Bucket) (Bucket, error) {
 	for {
-		rev := newRev("")
+		rev := c.newRev("")
 		b.read = time.Now()
-		b.ID, b.Rev, b.Created = string(rev), rev, b.read.UTC()
+		b.ID, b.Rev, b.Created = string(rev), rev, c.now().UTC()
 		doc, err := bucketDoc{Bucket: b}.doc()
 		if err != nil {
 			return Bucket{}, err
@@ -193,7 +193,7 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 	b, err := c.readBucket(ctx, name)
 	for err == nil && b.BackendID != backendID {
 		next := b
-		next.BackendID, next.Rev, next.read = backendID, newRev(b.Rev), time.Now()
+		next.BackendID, next.Rev, next.read = backendID, c.newRev(b.Rev), time.Now()
 		var doc docstore.Doc
 		if doc, err = (bucketDoc{Bucket: next}).doc(); err != nil {
 			break
@@ -210,7 +210,7 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 	if err != nil {
 		return Bucket{}, fmt.Errorf("set placement: %w", err)
 	}
-	if time.Since(b.Rev.Time()) < cacheTTL+maxSkew { // perhaps an earlier call made it so just now, and its answer was lost
+	if c.now().Sub(b.Rev.Time()) < cacheTTL+maxSkew { // perhaps an earlier call made it so just now, and its answer was lost
 		return b, wait(ctx, cacheTTL)
 	}
 	return b, nil
@@ -226,7 +226,7 @@ func (c *Catalog) DeleteBucket(ctx context.Context, name string) error {
 			return err
 		}
 		marked := bucketDoc{Bucket: b, deleting: true}
-		marked.Rev = newRev(b.Rev)
+		marked.Rev = c.newRev(b.Rev)
 		doc, err := marked.doc()
 		if err != nil {
 			return err
@@ -261,7 +261,7 @@ func (c *Catalog) finishDelete(ctx context.Context, b bucketDoc) (gone bool, err
 		err = c.write(ctx, deleteOp(collBuckets, b.Name, b.Rev))
 	} else {
 		open := b
-		open.deleting, open.Rev = false, newRev(b.Rev)
+		open.deleting, open.Rev = false, c.newRev(b.Rev)
 		var doc docstore.Doc
 		if doc, err = open.doc(); err != nil {
 			return false, err

@@ -88,11 +88,11 @@ func (c *Catalog) anchor(ctx context.Context, all []*change) {
 	for _, ch := range list {
 		n := &ch.note
 		if ch.base.rev == "" {
-			ch.base = head{rev: newRev("")}
+			ch.base = head{rev: c.newRev("")}
 			bare = append(bare, ch)
 		}
 		was := n.docRev
-		n.rev, n.docRev = newRev(ch.base.rev), newRev(was)
+		n.rev, n.docRev = c.newRev(ch.base.rev), c.newRev(was)
 		if n.id == "" {
 			n.id = n.rev
 		}
@@ -202,7 +202,7 @@ func (c *Catalog) amend(ctx context.Context, all []*change) {
 			continue
 		}
 		old := n.docRev
-		n.docRev = newRev(old)
+		n.docRev = c.newRev(old)
 		body, err := n.encode()
 		if ch.err = err; err != nil {
 			continue
@@ -297,7 +297,7 @@ func (c *Catalog) replace(ctx context.Context, list []*change) (stale []*change)
 	tried := make([]*change, 0, len(list))
 	ops := make([]docstore.Op, 0, len(list))
 	for _, ch := range list {
-		if !ch.until.IsZero() && time.Now().After(ch.until) && !c.opt.fault.noDeadline {
+		if !ch.until.IsZero() && c.now().After(ch.until) && !c.opt.fault.noDeadline {
 			ch.err = errFenced()
 			continue
 		}

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
@@ -80,7 +79,7 @@ func (c *Catalog) freeze(ctx context.Context, u uploadDoc, list []CompletedPart,
 	if err != nil {
 		return u, err
 	}
-	u.state, u.cond, u.modified, u.parts = upCompleting, cond, time.Now().UTC(), len(rows)
+	u.state, u.cond, u.modified, u.parts = upCompleting, cond, c.now().UTC(), len(rows)
 	if err := u.sum(rows); err != nil {
 		return u, err
 	}

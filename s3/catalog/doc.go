@@ -34,7 +34,7 @@
 //     note's id stays, so that whoever closes it stops the change whatever it is based on by then.
 //  5. Read the bucket again. If this incarnation is gone, delete the object again, which is a change like any other.
 //
-// An unknown outcome is looked up: the note of the head, or of any change below it in the chain (each note says which change its base was
+// A write of unknown outcome may also be done later: a document store that stood still finds it in its sockets. An unknown outcome is looked up: the note of the head, or of any change below it in the chain (each note says which change its base was
 // made by), being one's own means success. Only where the chain is settled already nobody can tell, and the caller is told so.
 //
 // A delete is a change whose new side is nothing: it leaves a tombstone, because the head must go on naming the note until that is settled.
@@ -77,5 +77,5 @@
 //
 // A store cannot be fenced: bytes that arrive natively long after their write was given up, from a process that dies right then, stay
 // until a scrub finds them by their form. The same goes for a tombstone or a page of a part table that such a process
-// inserts. A deleted bucket leaves its empty ledgers.
+// inserts, or the document store long after it was asked to. A deleted bucket leaves its empty ledgers.
 package catalog

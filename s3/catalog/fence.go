@@ -19,7 +19,7 @@ func (c *Catalog) fence(ctx context.Context, n note) (dead bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		err = c.write(ctx, replaceOp(collJournal, docstore.Doc{Key: n.docKey(), Rev: newRev(n.docRev), Body: body}, n.docRev))
+		err = c.write(ctx, replaceOp(collJournal, docstore.Doc{Key: n.docKey(), Rev: c.newRev(n.docRev), Body: body}, n.docRev))
 		if errs.Is(err, errs.FailedPrecondition) {
 			return false, nil // renewed, given up or settled meanwhile
 		}
@@ -45,7 +45,7 @@ func (c *Catalog) fence(ctx context.Context, n note) (dead bool, err error) {
 		op := deleteOp(collObjects, headKey(n.bucketID, n.key), h.rev)
 		if h.live || h.note != "" {
 			next := h
-			next.rev = newRev(h.rev)
+			next.rev = c.newRev(h.rev)
 			doc, err := next.doc(headKey(n.bucketID, n.key))
 			if err != nil {
 				return false, err

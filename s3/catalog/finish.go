@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/docstore"
@@ -124,7 +123,7 @@ func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDo
 		}
 		return u, err
 	}
-	ch := c.newPut(u.Bucket, u.Key, u.Location, u.size, time.Now().Add(c.opt.TTL))
+	ch := c.newPut(u.Bucket, u.Key, u.Location, u.size, c.now().Add(c.opt.TTL))
 	ch.note.upload, ch.note.multi, ch.note.new.table = u.ID, true, u.table
 	ch.base = h
 	c.anchor(ctx, []*change{ch})
@@ -251,7 +250,7 @@ func (c *Catalog) sweepParts(ctx context.Context) error {
 }
 
 func (c *Catalog) sweepUpload(ctx context.Context, u uploadDoc, alive map[string]bool) error {
-	age := time.Since(u.rev.Time())
+	age := c.now().Sub(u.rev.Time())
 	switch u.state {
 	case upCreating, upOpen:
 		ok, seen := alive[u.Bucket.ID]

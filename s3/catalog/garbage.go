@@ -131,7 +131,7 @@ func (c *Catalog) insertGarbage(ctx context.Context, list []garbage) error {
 // next entry is due, the zero Time for none.
 func (c *Catalog) collect(ctx context.Context, shard int) (next time.Time, err error) {
 	from, to := shardPrefix(shard), docstore.PrefixEnd(shardPrefix(shard))
-	now := time.Now()
+	now := c.now()
 	for {
 		docs, err := c.docs.List(ctx, collGarbage, docstore.Range{From: from, To: to, Limit: c.opt.page})
 		if err != nil {

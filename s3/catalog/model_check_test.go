@@ -106,7 +106,7 @@ func (r *run) deleteNative(backend, key string) {
 	if n.head != "" {
 		r.violate("%s %s was deleted while %s refers to it", backend, key, n.head)
 	}
-	if !n.dropped.IsZero() && time.Since(n.dropped) < r.grace {
+	if !n.dropped.IsZero() && time.Since(n.dropped) < r.grace-2*modelSkew {
 		r.violate("%s %s was deleted %v after it was replaced", backend, key, time.Since(n.dropped))
 	}
 	for _, d := range r.docs.coll(collUploads).docs {

@@ -22,6 +22,7 @@ func TestPlantedBugs(t *testing.T) {
 		{"garbage is deleted at once", fault{skipGrace: true}},
 		{"a note is settled before the one that it builds on", fault{skipClose: true}},
 		{"a commit of unknown outcome is taken for failed", fault{skipResolve: true}},
+		{"a refused repetition is taken for a refusal", fault{trustRefusal: true}},
 		{"applied notes are not remembered", fault{doubleUsage: true}},
 		{"the blob of an upload's failed attempt is collected", fault{skipAnchor: true}},
 		{"an upload is not finished before its object is replaced", fault{skipFinish: true}},

@@ -45,6 +45,7 @@ func actorOf(ctx context.Context) *actor {
 type verdict struct {
 	err   error // what the caller is told, unless nil
 	apply bool  // whether the call takes effect
+	late  bool  // it takes effect later, whatever the caller has done by then
 	draw  uint64
 }
 
@@ -56,7 +57,7 @@ type gate struct {
 	pass  chan verdict
 }
 
-type rates struct{ drop, unknown, crash, freeze, jump float64 }
+type rates struct{ drop, unknown, late, crash, freeze, jump float64 }
 
 type sched struct {
 	rng   *rand.Rand
@@ -69,8 +70,9 @@ type sched struct {
 	waiting []*gate
 	seq     int
 	actors  []*actor
-	next    int    // the first actor that has not begun
-	last    *actor // the one that ran last
+	next    int      // the first actor that has not begun
+	last    *actor   // the one that ran last
+	delayed []func() // writes that were answered and are still to take effect
 	trace   []string
 	verbose bool
 }
@@ -116,15 +118,30 @@ func (s *sched) run(ctx context.Context) {
 			time.Sleep(d)
 			synctest.Wait()
 		}
+		if len(s.delayed) > 0 && s.rng.IntN(20) == 0 {
+			s.land()
+			continue
+		}
 		if s.next < len(s.actors) && (s.rng.IntN(8) == 0 || s.next < 2) {
 			s.start(s.actors[s.next], ctx)
 			s.next++
 			continue
 		}
 		if !s.advance(ctx) {
+			for len(s.delayed) > 0 {
+				s.land()
+			}
 			return
 		}
 	}
+}
+
+// land lets one of the delayed writes take effect.
+func (s *sched) land() {
+	i := s.rng.IntN(len(s.delayed))
+	do := s.delayed[i]
+	s.delayed = slices.Delete(s.delayed, i, i+1)
+	do()
 }
 
 // advance lets one gate open. It reports false when all is over.
@@ -191,6 +208,9 @@ func (s *sched) open(g *gate) {
 		g.actor.hurt = true
 	case p < s.rates.crash+s.rates.drop+s.rates.unknown && g.write:
 		v.err, fate = errs.Newf(errs.Unavailable, "a planted doubt"), " happens, but nobody knows"
+		g.actor.hurt = true
+	case p < s.rates.crash+s.rates.drop+s.rates.unknown+s.rates.late && g.write:
+		v, fate = verdict{err: errs.Newf(errs.Unavailable, "a planted delay"), late: true}, " will happen later"
 		g.actor.hurt = true
 	}
 	s.log("%s: %s%s", g.actor.name, g.what, fate)
@@ -277,10 +297,27 @@ func (d gatedDocs) Delete(ctx context.Context, collection, key string, old docst
 var opNames = []string{"", "insert", "replace", "delete"}
 
 func (d gatedDocs) write(ctx context.Context, op docstore.Op) error {
-	v := d.r.gate(ctx, opNames[op.Kind]+" "+op.Collection+" "+op.Doc.Key, true)
+	what := opNames[op.Kind] + " " + op.Collection + " " + op.Doc.Key
+	v := d.r.gate(ctx, what, true)
+	if v.late {
+		d.r.delay(func() {
+			d.r.log("-- late: %s", what)
+			if d.do(ctx, op) == nil && op.Kind == docstore.OpInsert {
+				d.r.late[op.Collection+op.Doc.Key] = actorOf(ctx)
+			}
+		})
+	}
 	if !v.apply {
 		return v.err
 	}
+	if err := d.do(ctx, op); v.err == nil {
+		return err
+	}
+	return v.err
+}
+
+// do lets a write take effect.
+func (d gatedDocs) do(ctx context.Context, op docstore.Op) error {
 	d.r.world.Lock()
 	defer d.r.world.Unlock()
 	before, _ := d.r.docs.get(op.Collection, op.Doc.Key)
@@ -290,10 +327,14 @@ func (d gatedDocs) write(ctx context.Context, op docstore.Op) error {
 	} else {
 		d.r.observe(ctx, op, before)
 	}
-	if v.err != nil {
-		return v.err
-	}
 	return err
+}
+
+// delay keeps a write for later.
+func (s *sched) delay(do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delayed = append(s.delayed, do)
 }
 
 func (d gatedDocs) Batch(ctx context.Context, ops []docstore.Op) ([]error, error) {

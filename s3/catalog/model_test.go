@@ -18,7 +18,10 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-const modelTTL = 30 * time.Second
+const (
+	modelTTL  = 30 * time.Second
+	modelSkew = 30 * time.Second // the most by which a clock is wrong
+)
 
 // interleave runs one interleaving and returns what went wrong.
 func interleave(t *testing.T, seed uint64, f fault, verbose bool) (r *run) {
@@ -44,18 +47,22 @@ func newRun(rng *rand.Rand, seed uint64, verbose bool) *run {
 	r.rng, r.verbose = rng, verbose
 	r.jumps = []time.Duration{3 * time.Second, 40 * time.Second, 40 * time.Second, 10 * time.Minute, time.Hour + time.Minute, 3 * time.Hour}
 	pick := func(rates ...float64) float64 { return rates[rng.IntN(len(rates))] }
-	r.rates = rates{drop: pick(0, 0, 0.01, 0.03), unknown: pick(0, 0, 0.02), crash: pick(0, 0.003, 0.01), freeze: pick(0, 0.01, 0.03), jump: pick(0, 0.005, 0.02, 0.05)}
+	r.rates = rates{drop: pick(0, 0, 0.01, 0.03), unknown: pick(0, 0, 0.02), late: pick(0, 0, 0.01, 0.03), crash: pick(0, 0.003, 0.01), freeze: pick(0, 0.01, 0.03), jump: pick(0, 0.005, 0.02, 0.05)}
 	return r
 }
 
 // catalog makes one process. Some of them do not look at their clocks: safety must not rest on it.
 func (r *run) catalog(t *testing.T, f fault, rng *rand.Rand) *Catalog {
 	f.noDeadline = f.noDeadline || rng.IntN(2) == 0
+	skew := time.Duration(0)
+	if rng.IntN(2) == 0 {
+		skew = time.Duration(rng.Int64N(int64(2*modelSkew))) - modelSkew
+	}
 	stores := memStores{}
 	for id, s := range r.stores {
 		stores[id] = gatedStore{s, r, id}
 	}
-	c, err := New(gatedDocs{r}, stores, blob.TagOf("model"), Options{TTL: modelTTL, GarbageGrace: r.grace, minPart: 1, page: []int{1, 2, 3, 0}[rng.IntN(4)], fault: f})
+	c, err := New(gatedDocs{r}, stores, blob.TagOf("model"), Options{TTL: modelTTL, GarbageGrace: r.grace, minPart: 1, page: []int{1, 2, 3, 0}[rng.IntN(4)], fault: f, skew: skew})
 	if err != nil {
 		t.Fatal(err)
 	}

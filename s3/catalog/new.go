@@ -21,9 +21,10 @@ type Options struct {
 	Owner         string        // names this process in leases; must differ between processes; one that tells host and process
 	Log           *slog.Logger  // nil: silent
 
-	minPart int64 // smallest part of a multipart upload but the last; tests make it small
-	page    int   // notes and garbage read at once; tests make it small
-	fault   fault // planted bugs, for the model checker
+	minPart int64         // smallest part of a multipart upload but the last; tests make it small
+	page    int           // notes and garbage read at once; tests make it small
+	fault   fault         // planted bugs, for the model checker
+	skew    time.Duration // how wrong the clock is, for tests
 }
 
 // Catalog implements API over a document store, and runs the journal's reader.
@@ -86,5 +87,6 @@ type fault struct {
 	skipFinish   bool // overwrite without finishing the upload that made the head
 	ignoreClosed bool // start again from another head although the note was closed
 	deleteUndone bool // delete the original of an adoption that is taken back
+	trustRefusal bool // take the refusal of a repeated write for an answer about the first one
 	noDeadline   bool // do not look at the clock before a commit: no bug, as safety does not rest on it
 }

@@ -52,7 +52,7 @@ func (c *Catalog) head(ctx context.Context, bucketID, key string) (head, error) 
 
 // Begin implements API.
 func (c *Catalog) Begin(ctx context.Context, b Bucket, key, backendID string, size int64) (*Write, error) {
-	until := time.Now().Add(c.opt.TTL)
+	until := c.now().Add(c.opt.TTL)
 	loc, err := c.place(ctx, b, key, backendID)
 	if err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (c *Catalog) Renew(ctx context.Context, w *Write) error {
 
 // renew prolongs the notes of changes. Only an open note can be prolonged.
 func (c *Catalog) renew(ctx context.Context, all []*change) {
-	until := time.Now().Add(c.opt.TTL)
+	until := c.now().Add(c.opt.TTL)
 	shapes := make([]func(*note, head), len(all))
 	for i, ch := range all {
 		shapes[i] = ch.shape
@@ -153,7 +153,7 @@ func (c *Catalog) renew(ctx context.Context, all []*change) {
 func (c *Catalog) prolong(ctx context.Context, all []*change) {
 	var late []*change
 	for _, ch := range all {
-		if !ch.until.IsZero() && time.Now().After(ch.until) {
+		if !ch.until.IsZero() && c.now().After(ch.until) {
 			late = append(late, ch)
 		}
 	}
@@ -191,7 +191,7 @@ func (c *Catalog) put(ch *change, o Object, parts []ObjectPart, cond Condition) 
 		o.table = o.Location.BlobID
 	}
 	if o.Modified.IsZero() {
-		o.Modified = time.Now()
+		o.Modified = c.now()
 	}
 	o.Modified = o.Modified.UTC()
 	ch.shape = func(n *note, _ head) {
@@ -243,7 +243,7 @@ func (c *Catalog) abandon(ctx context.Context, ch *change) {
 		if err != nil {
 			break
 		}
-		err = c.write(ctx, replaceOp(collJournal, docstore.Doc{Key: id, Rev: newRev(d.Rev), Body: body}, d.Rev))
+		err = c.write(ctx, replaceOp(collJournal, docstore.Doc{Key: id, Rev: c.newRev(d.Rev), Body: body}, d.Rev))
 		if !errs.Is(err, errs.FailedPrecondition) {
 			break
 		}
@@ -259,7 +259,7 @@ func (c *Catalog) orphan(ctx context.Context, n note) {
 	if err == nil && h.at(n.new.location) {
 		return
 	}
-	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, multi: n.multi, due: time.Now().Add(c.opt.GarbageGrace)}
+	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, multi: n.multi, due: c.now().Add(c.opt.GarbageGrace)}
 	for range 3 {
 		if err = c.insertGarbage(ctx, []garbage{g}); err == nil {
 			return
@@ -299,7 +299,7 @@ func (c *Catalog) undo(ctx context.Context, b Bucket, key string, cond Condition
 var errAbsent = errs.New(errs.NotFound, "the key does not exist", nil)
 
 func (c *Catalog) newDelete(b Bucket, key string, cond Condition) *change {
-	until := time.Now().Add(c.opt.TTL)
+	until := c.now().Add(c.opt.TTL)
 	ch := c.newPut(b, key, Location{}, 0, until)
 	ch.note.new = side{}
 	ch.make = func(base head) (head, error) {

@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/opensds/gelato/internal/docstore"
 )
@@ -100,7 +99,7 @@ func (c *Catalog) pendingIn(ctx context.Context, shard int, b Bucket, backendID 
 				continue
 			}
 			dead := false
-			if n.closed || time.Now().After(n.deadline.Add(c.opt.Skew)) {
+			if n.closed || c.now().After(n.deadline.Add(c.opt.Skew)) {
 				if dead, err = c.fence(ctx, n); err != nil {
 					return 0, err
 				}

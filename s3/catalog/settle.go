@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,7 +19,7 @@ const (
 // sweep is one pass of a shard's journal reader. Every step is a compare-and-set or harmless when repeated, so that two readers
 // may overlap for a moment; the one whose ledger moved on stops.
 func (c *Catalog) sweep(ctx context.Context, shard int) error {
-	cutoff := time.Now().Add(-c.opt.Skew) // fixed before the listing
+	cutoff := c.now().Add(-c.opt.Skew) // fixed before the listing
 	from := shardPrefix(shard)
 	to := from + fmt.Sprintf("%016x", cutoff.UnixNano())
 	all := true
@@ -187,7 +186,7 @@ func (c *Catalog) sort(ctx context.Context, shard int, notes []note, heads map[s
 	for _, n := range notes {
 		if met[n.id] {
 			s.committed = append(s.committed, n)
-		} else if n.closed || time.Now().After(n.deadline.Add(c.opt.Skew)) {
+		} else if n.closed || c.now().After(n.deadline.Add(c.opt.Skew)) {
 			open = append(open, n)
 		}
 	}
@@ -264,7 +263,7 @@ func (s *sorted) close(known map[docstore.Rev]note, skip bool) {
 
 // owe writes down what the notes leave to be done: blobs to collect, claims to release.
 func (c *Catalog) owe(ctx context.Context, s *sorted) error {
-	due := time.Now().Add(c.opt.GarbageGrace)
+	due := c.now().Add(c.opt.GarbageGrace)
 	var list []garbage
 	for _, n := range s.committed {
 		if !n.old.live || n.new.live && n.new.location.NativeKey == n.old.location.NativeKey && n.new.location.BackendID == n.old.location.BackendID {

@@ -22,8 +22,8 @@ func (c *Catalog) CreateUpload(ctx context.Context, up Upload) (Upload, error) {
 	if err != nil {
 		return Upload{}, err
 	}
-	u := uploadDoc{Upload: up, state: upCreating, rev: newRev("")}
-	u.ID, u.Initiated, u.Location = string(u.rev), time.Now().UTC(), loc
+	u := uploadDoc{Upload: up, state: upCreating, rev: c.newRev("")}
+	u.ID, u.Initiated, u.Location = string(u.rev), c.now().UTC(), loc
 	doc, err := u.doc()
 	if err != nil {
 		return Upload{}, err
@@ -77,7 +77,7 @@ func (c *Catalog) giveUp(ctx context.Context, u uploadDoc) {
 
 // step replaces the document of an upload by a next state. FailedPrecondition: another one took a step first.
 func (c *Catalog) step(ctx context.Context, u, next uploadDoc) (uploadDoc, error) {
-	next.rev = newRev(u.rev)
+	next.rev = c.newRev(u.rev)
 	doc, err := next.doc()
 	if err != nil {
 		return uploadDoc{}, err
@@ -187,7 +187,7 @@ func (c *Catalog) PutPart(ctx context.Context, u Upload, p UploadPart) error {
 		return errs.Newf(errs.InvalidArgument, "a part number is 1 to %d", maxParts)
 	}
 	if p.Modified.IsZero() {
-		p.Modified = time.Now()
+		p.Modified = c.now()
 	}
 	body, err := encodePart(u, p)
 	if err != nil {
@@ -200,7 +200,7 @@ func (c *Catalog) PutPart(ctx context.Context, u Upload, p UploadPart) error {
 		if err != nil {
 			return err
 		}
-		rev = newRev(there.Rev)
+		rev = c.newRev(there.Rev)
 		d := docstore.Doc{Key: key, Rev: rev, Body: body}
 		op := insertOp(collParts, d)
 		if there.Rev != "" {
@@ -292,7 +292,7 @@ func (c *Catalog) abort(ctx context.Context, u uploadDoc) error {
 		_ = store.AbortUpload(ctx, u.Location.NativeKey, u.NativeID) // the garbage pass does it again
 	}
 	err := c.insertGarbage(ctx, []garbage{{shard: shardOf(u.Bucket.ID, u.Key), bucketID: u.Bucket.ID, key: u.Key,
-		location: u.Location, multi: true, table: u.Location.BlobID, due: time.Now().Add(c.opt.GarbageGrace)}})
+		location: u.Location, multi: true, table: u.Location.BlobID, due: c.now().Add(c.opt.GarbageGrace)}})
 	if err != nil {
 		return err
 	}

@@ -173,7 +173,7 @@ func (c *Catalog) markAsOf(ctx context.Context, shard int, at time.Time) error {
 	if err != nil {
 		return err
 	}
-	next := docstore.Doc{Key: key, Rev: newRev(d.Rev), Body: body}
+	next := docstore.Doc{Key: key, Rev: c.newRev(d.Rev), Body: body}
 	op := insertOp(collUsage, next)
 	if d.Rev != "" {
 		op = replaceOp(collUsage, next, d.Rev)

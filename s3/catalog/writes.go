@@ -60,7 +60,8 @@ func (c *Catalog) one(ctx context.Context, op docstore.Op) error {
 // apply is try, but looks after operations of unknown outcome. What is left of Unavailable means that nobody can tell.
 //
 //   - Insert is never tried twice: in between, what it inserted could have been seen and removed.
-//   - Replace is tried again while the old revision is there, with the same new one: it can happen once only.
+//   - Replace is tried again while the old revision is there, with the same new one: it can happen once only. That the repetition is refused says
+//     nothing of the first one, which may have happened in between, and been replaced.
 //   - Delete of what is absent by now has succeeded, though perhaps another one did it.
 func (c *Catalog) apply(ctx context.Context, ops []docstore.Op) []error {
 	outcomes := c.try(ctx, ops)
@@ -71,7 +72,13 @@ func (c *Catalog) apply(ctx context.Context, ops []docstore.Op) []error {
 				outcomes[i] = err
 				break
 			}
-			outcomes[i] = c.one(ctx, ops[i])
+			was := outcomes[i]
+			if err = c.one(ctx, ops[i]); errs.Is(err, errs.FailedPrecondition) && !c.opt.fault.trustRefusal {
+				if again, err = c.settle(ctx, ops[i], was); again {
+					err = was
+				}
+			}
+			outcomes[i] = err
 		}
 	}
 	return outcomes
@@ -133,6 +140,12 @@ func (c *Catalog) get(ctx context.Context, collection, key string) (docstore.Doc
 	return d, nil
 }
 
+// now is the clock of this process, which nothing but patience and names rests on.
+func (c *Catalog) now() time.Time { return time.Now().Add(c.opt.skew) }
+
+func (c *Catalog) newRev(prev docstore.Rev) docstore.Rev { return docstore.NewRev(c.now(), prev) }
+
+// newRev is for documents whose revision is compared with their own only.
 func newRev(prev docstore.Rev) docstore.Rev { return docstore.NewRev(time.Now(), prev) }
 
 func insertOp(collection string, d docstore.Doc) docstore.Op {
