@@ -230,3 +230,25 @@ func TestRenewing(t *testing.T) {
 		}
 	})
 }
+
+// A write that began with a bucket as it was before its placement moved goes where it is placed now, as its body is at hand.
+func TestPutFollowsThePlacement(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	name := g.bucket("bucket", "a")
+	old, err := g.catalog.Bucket(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.catalog.SetPlacement(t.Context(), name, "id-b"); err != nil {
+		t.Fatal(err)
+	}
+	body := sourcePayload(strings.NewReader("hello"), 5, wants{md5: true}, nil)
+	o, err := g.service.store(t.Context(), old, catalog.Object{Key: "key", Size: 5}, body, catalog.Condition{})
+	if err != nil || o.Location.BackendID != "id-b" {
+		t.Fatalf("put with the bucket of before: got one at %q, %v, want it at id-b", o.Location.BackendID, err)
+	}
+	if got := g.blobs("b"); len(got) != 1 {
+		t.Errorf("b has %q, want one blob", got)
+	}
+}

@@ -21,26 +21,38 @@ const (
 	maxObject     = 5 << 30 // of one PUT or copy
 	maxParts      = 10_000
 	nullVersionID = "null"           // of objects in unversioned buckets
+	maxMoves      = 3                // of a bucket, that one write follows
 	settleTimeout = 30 * time.Second // for Commit once the bytes are stored, whether or not the client still waits
 )
 
-// store writes one object: begin, upload, commit. o says everything but the location and what is computed of the body. If anything fails nothing of it becomes visible.
+// store writes one object: begin, upload, commit; again where the bucket has moved to, if all of the body is at hand. o says everything but the location and what is computed of the body. If anything fails nothing of it becomes visible.
 func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object, body *payload, cond catalog.Condition) (catalog.Object, error) {
 	read, crc, release, err := s.early(body, o.Size)
 	if err != nil {
 		return o, err
 	}
-	w, err := s.catalog.Begin(ctx, b, o.Key, "", o.Size)
-	if err != nil {
-		return o, err
-	}
-	done, err := s.storeBegun(ctx, w, o, body, read, crc, cond)
-	if err != nil {
+	for try := 0; ; try++ {
+		w, err := s.catalog.Begin(ctx, b, o.Key, "", o.Size)
+		if err != nil {
+			return o, err
+		}
+		done, err := s.storeBegun(ctx, w, o, body, read, crc, cond)
+		if err == nil {
+			release()
+			return done, nil
+		}
 		s.catalog.Abandon(context.WithoutCancel(ctx), w)
-		return done, err
+		whole, ok := read.(io.Seeker)
+		if !ok || !w.Moved() || o.StorageClass != "" || try == maxMoves { // the storage class was chosen for the backend of before
+			return done, err
+		}
+		if _, err := whole.Seek(0, io.SeekStart); err != nil {
+			return o, err
+		}
+		if b, err = s.catalog.Bucket(ctx, b.Name); err != nil {
+			return o, err
+		}
 	}
-	release()
-	return done, nil
 }
 
 func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Object, body *payload, read io.Reader, crc *uint64, cond catalog.Condition) (catalog.Object, error) {

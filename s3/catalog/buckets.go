@@ -58,7 +58,7 @@ func decodeBucket(d docstore.Doc) (bucketDoc, error) {
 	return b, nil
 }
 
-// bucketCache remembers buckets for at most cacheTTL. Objects are never cached.
+// bucketCache remembers buckets for half of cacheTTL, so that a write that begins with one has the other half to be noted. Objects are never cached.
 type bucketCache struct {
 	mu      sync.Mutex
 	entries map[string]Bucket
@@ -68,7 +68,7 @@ func (c *bucketCache) get(name string) (Bucket, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b, ok := c.entries[name]
-	return b, ok && time.Since(b.read) < cacheTTL
+	return b, ok && time.Since(b.read) < cacheTTL/2
 }
 
 func (c *bucketCache) put(b Bucket) {

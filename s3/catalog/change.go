@@ -266,12 +266,16 @@ func (c *Catalog) inPlace(ctx context.Context, all []*change) {
 			ch.err = noSuchBucket()
 		case b.BackendID != ch.note.new.location.BackendID:
 			ch.err = errMoved()
+			c.cache.drop(b.Name)
 		}
 	}
 }
 
+// moved is the reason of errMoved.
+const moved = "PlacementMoved"
+
 func errMoved() error {
-	return errs.Newf(errs.Unavailable, "the bucket moves to another backend: try again").Because("ServiceUnavailable")
+	return errs.Newf(errs.Unavailable, "the bucket moves to another backend: try again").Because(moved)
 }
 
 // commit carries changes with stored notes to their end: each gets done or err.

@@ -133,8 +133,14 @@ func TestNothingIsPlacedByAnOldBucket(t *testing.T) {
 		} else {
 			other.AbandonMany(t.Context(), []string{g.WriteID})
 		}
-		if _, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload", Owner: "u"}); !errs.Is(err, errs.Unavailable) {
-			t.Errorf("an upload with the placement of before: got %v, want Unavailable", err)
+		if !late.Moved() || before.Moved() {
+			t.Errorf("the late write has moved: %v, the one before: %v; want true and false", late.Moved(), before.Moved())
+		}
+		if moved, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "moved", Owner: "u"}); err != nil || moved.Location.BackendID != "b" {
+			t.Errorf("an upload with the placement of before: got one at %q, %v, want one where the bucket moved to", moved.Location.BackendID, err)
+		}
+		if _, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload", Owner: "u", StorageClass: "COLD"}); !errs.Is(err, errs.Unavailable) {
+			t.Errorf("an upload with a storage class of the backend of before: got %v, want Unavailable", err)
 		}
 		pending(1, 1)
 		if _, err := other.Commit(t.Context(), before, o, nil, Condition{}); err != nil {

@@ -116,6 +116,17 @@ func (w *Write) Stored(ctx context.Context) error {
 	}
 }
 
+// Moved says whether w can come to nothing as its bucket is placed on another backend since it was read: a writer that has all of the body abandons it,
+// reads the bucket again and begins again.
+func (w *Write) Moved() bool {
+	select {
+	case <-w.ready:
+		return errs.ReasonOf(w.noted) == moved
+	default:
+		return false
+	}
+}
+
 // Renew implements API.
 func (c *Catalog) Renew(ctx context.Context, w *Write) error {
 	w.mu.Lock()

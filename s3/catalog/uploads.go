@@ -18,18 +18,57 @@ func noSuchUpload() error {
 
 // CreateUpload implements API. The document is there before the native upload, so that a crash in between leaves a trace.
 func (c *Catalog) CreateUpload(ctx context.Context, up Upload) (Upload, error) {
-	loc, err := c.place(ctx, up.Bucket, up.Key, "")
+	u, err := c.anchorUpload(ctx, up)
+	for range rounds {
+		// Nothing native has begun: where it moved to is as good, unless the storage class was chosen for the backend of before.
+		if errs.ReasonOf(err) != moved || up.StorageClass != "" {
+			break
+		}
+		if up.Bucket, err = c.Bucket(ctx, up.Bucket.Name); err == nil {
+			u, err = c.anchorUpload(ctx, up)
+		}
+	}
 	if err != nil {
 		return Upload{}, err
+	}
+	store, err := c.stores.Store(ctx, u.Location.BackendID)
+	if err != nil {
+		return Upload{}, fmt.Errorf("open backend: %w", err)
+	}
+	u.NativeID, err = store.CreateUpload(ctx, u.Location.NativeKey, adapters.PutOptions{
+		Headers: u.Headers, Metadata: u.describe(), StorageClass: u.StorageClass,
+	})
+	if err != nil {
+		c.giveUp(ctx, u)
+		return Upload{}, fmt.Errorf("create native upload: %w", err)
+	}
+	next := u
+	next.state = upOpen
+	if next, err = c.step(ctx, u, next); err != nil {
+		// The sweep was faster, or nobody knows: the native upload may be abandoned by the document already.
+		if errs.Is(err, errs.FailedPrecondition) {
+			_ = store.AbortUpload(context.WithoutCancel(ctx), u.Location.NativeKey, u.NativeID)
+			err = errs.New(errs.Unavailable, "the upload took too long to begin", err)
+		}
+		return Upload{}, err
+	}
+	return next.Upload, nil
+}
+
+// anchorUpload stores the document of an upload, before anything of it is native.
+func (c *Catalog) anchorUpload(ctx context.Context, up Upload) (uploadDoc, error) {
+	loc, err := c.place(ctx, up.Bucket, up.Key, "")
+	if err != nil {
+		return uploadDoc{}, err
 	}
 	u := uploadDoc{Upload: up, state: upCreating, rev: c.newRev("")}
 	u.ID, u.Initiated, u.Location = string(u.rev), c.now().UTC(), loc
 	doc, err := u.doc()
 	if err != nil {
-		return Upload{}, err
+		return uploadDoc{}, err
 	}
 	if err := c.write(ctx, insertOp(collUploads, doc)); err != nil {
-		return Upload{}, fmt.Errorf("insert upload: %w", err)
+		return uploadDoc{}, fmt.Errorf("insert upload: %w", err)
 	}
 	// Read after the document is stored: whoever moves the placement and then looks for uploads sees this one, or this one sees that it moved.
 	now, err := c.readBucket(ctx, u.Bucket.Name)
@@ -42,30 +81,9 @@ func (c *Catalog) CreateUpload(ctx context.Context, up Upload) (Upload, error) {
 	if err != nil {
 		c.cache.drop(u.Bucket.Name)
 		c.giveUp(ctx, u)
-		return Upload{}, err
+		return uploadDoc{}, err
 	}
-	store, err := c.stores.Store(ctx, loc.BackendID)
-	if err != nil {
-		return Upload{}, fmt.Errorf("open backend: %w", err)
-	}
-	u.NativeID, err = store.CreateUpload(ctx, loc.NativeKey, adapters.PutOptions{
-		Headers: u.Headers, Metadata: u.describe(), StorageClass: u.StorageClass,
-	})
-	if err != nil {
-		c.giveUp(ctx, u)
-		return Upload{}, fmt.Errorf("create native upload: %w", err)
-	}
-	next := u
-	next.state = upOpen
-	if next, err = c.step(ctx, u, next); err != nil {
-		// The sweep was faster, or nobody knows: the native upload may be abandoned by the document already.
-		if errs.Is(err, errs.FailedPrecondition) {
-			_ = store.AbortUpload(context.WithoutCancel(ctx), loc.NativeKey, u.NativeID)
-			err = errs.New(errs.Unavailable, "the upload took too long to begin", err)
-		}
-		return Upload{}, err
-	}
-	return next.Upload, nil
+	return u, nil
 }
 
 // giveUp aborts an upload that could not be created, as far as that goes; the sweep does the rest.
