@@ -19,11 +19,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -178,8 +180,10 @@ func finish(ctx context.Context, log *slog.Logger, method string, panicked any, 
 	if err == nil {
 		return nil
 	}
-	switch errs.CodeOf(err) {
-	case errs.Internal, errs.Unknown, errs.DataLoss:
+	switch code := errs.CodeOf(err); {
+	case status.Code(err) == codes.Canceled: // gRPC's own: so ends a stream of health whose caller goes
+		log.DebugContext(ctx, "rpc cancelled", "method", method, "request", RequestID(ctx), "err", err)
+	case code == errs.Internal, code == errs.Unknown, code == errs.DataLoss:
 		log.ErrorContext(ctx, "rpc failed", "method", method, "request", RequestID(ctx), "err", err)
 	default:
 		log.DebugContext(ctx, "rpc refused", "method", method, "request", RequestID(ctx), "err", err)

@@ -10,9 +10,10 @@ import (
 	"github.com/opensds/gelato/internal/queue"
 	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/internal/run"
+	"github.com/opensds/gelato/internal/telemetry"
 )
 
-// Process is assembled services and what they listen on.
+// Process is assembled services and what they listen on. NewProcess makes one.
 type Process struct {
 	Deps     Deps
 	Services []*Service
@@ -20,21 +21,13 @@ type Process struct {
 	HTTP     []*HTTP
 	Ops      *HTTP  // drained last of all; nil when one of HTTP does its work
 	Ready    func() // called once everything serves
+
+	ready context.CancelFunc
 }
 
-// GRPC is a server with its services registered, and its listener.
-type GRPC struct {
-	Name     string
-	Server   *rpc.Server
-	Listener net.Listener
-}
-
-// Run serves until ctx ends, and then drains: readiness and health go first, then requests finish, then loops end and give back their leases, then
-// queue and gRPC servers. nil when all of that went well, also when ctx ended during the start.
-func (p *Process) Run(ctx context.Context) error {
-	tel := p.Deps.Telemetry
+// NewProcess makes a process that is not ready until Run has called Ready, nor any more once ctx ends.
+func NewProcess(ctx context.Context, tel *telemetry.Telemetry) *Process {
 	starting, ready := context.WithCancel(context.WithoutCancel(ctx))
-	defer ready()
 	tel.Check("process", func(context.Context) error {
 		switch {
 		case ctx.Err() != nil:
@@ -44,6 +37,21 @@ func (p *Process) Run(ctx context.Context) error {
 		}
 		return nil
 	})
+	return &Process{Deps: Deps{Telemetry: tel}, ready: ready}
+}
+
+// GRPC is a server with its services registered, and its listener.
+type GRPC struct {
+	Name     string
+	Server   *rpc.Server
+	Listener net.Listener
+}
+
+// Run serves until ctx, which NewProcess had, ends, and then drains: readiness and health go first, then requests finish, then loops end and give back their leases, then
+// queue and gRPC servers. nil when all of that went well, also when ctx ended during the start.
+func (p *Process) Run(ctx context.Context) error {
+	tel := p.Deps.Telemetry
+	defer p.ready()
 	notServing := context.AfterFunc(ctx, func() {
 		for _, g := range p.GRPC {
 			g.Server.SetServing(false)
@@ -74,7 +82,7 @@ func (p *Process) Run(ctx context.Context) error {
 			return Stopped(ctx, err)
 		}
 		p.Ready()
-		ready()
+		p.ready()
 		<-ctx.Done()
 		return nil
 	}})

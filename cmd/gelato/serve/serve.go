@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -17,6 +18,9 @@ import (
 	"github.com/opensds/gelato/internal/seal"
 	"github.com/opensds/gelato/internal/telemetry"
 )
+
+// handBack is how long a scheduler or datamover that ends tries to reach its peers, to hand back what it holds.
+const handBack = 5 * time.Second
 
 // serve runs the service until ctx ends and it is drained. What can be known to be wrong fails at once: files, addresses, the forms of URLs. What is
 // only away is waited for: meanwhile HTTP answers that the service is not ready, and gRPC is listened on but not served.
@@ -39,7 +43,7 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 			return err
 		}
 	}
-	p := assemble.Process{}
+	p := assemble.NewProcess(ctx, tel)
 	ready := "gelato ready " + s.name
 	listener, err := rpc.Listen(s.listen, credentials)
 	if err != nil {
@@ -91,6 +95,9 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 	defer closePeers()
 	if err != nil {
 		return err
+	}
+	if s.has("scheduler", "datamover") { // they serve nobody: what they still ask their peers is for themselves, and these may be gone as well
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(handBack, closePeers) })()
 	}
 	if s.has("s3", "scheduler", "datamover") {
 		d.Stores = assemble.NewStores(d)

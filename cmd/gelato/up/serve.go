@@ -31,6 +31,7 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 	if err != nil {
 		return err
 	}
+	p := assemble.NewProcess(ctx, tel)
 	deps := assemble.Deps{Telemetry: tel, Box: box}
 	if deps.Queue, err = assemble.OpenQueue(ctx, s.queue, tel); err != nil {
 		return err
@@ -58,9 +59,8 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 	if deps.Cluster, err = assemble.Identify(ctx, deps.State, box, tel.Log); err != nil {
 		return err
 	}
-	p := assemble.Process{HTTP: []*assemble.HTTP{rest, front}, Ready: func() {
-		fmt.Fprintf(out, "gelato ready s3=http://%s api=http://%s\n", front.Addr(), rest.Addr())
-	}}
+	p.HTTP = []*assemble.HTTP{rest, front}
+	p.Ready = func() { fmt.Fprintf(out, "gelato ready s3=http://%s api=http://%s\n", front.Addr(), rest.Addr()) }
 	// Each service has a server of its own, as it would have in a process of its own.
 	servers, conns := map[string]*rpc.Server{}, map[string]*grpc.ClientConn{}
 	for _, name := range assemble.Names() {

@@ -71,6 +71,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -112,6 +113,7 @@ type Store struct {
 
 	closing sync.RWMutex // read-locked by every call, written by Close
 	closed  bool
+	leaving atomic.Bool // Close has begun: that the server is not heard of any more is no news
 }
 
 var _ docstore.Store = (*Store)(nil)
@@ -209,6 +211,7 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.leaving.Store(true)
 	s.metrics.unregister()
 	ctx, cancel := context.WithTimeout(context.Background(), s.timeout)
 	defer cancel()
@@ -247,7 +250,7 @@ func (s *Store) watch() *event.ServerMonitor {
 			if kind == "Standalone" {
 				s.log.Warn("the state server is no replica set: what it acknowledged does not survive its loss")
 			}
-		case was && !is:
+		case was && !is && !s.leaving.Load():
 			s.log.Warn("the state server is away")
 		}
 		was = is
