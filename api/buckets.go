@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -135,9 +136,18 @@ func (s *Service) placeBucket(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	was, err := s.peers.Catalog.GetBucket(r.Context(), &catalogpb.GetBucketRequest{Name: param(r, "id")})
+	if err != nil {
+		return bucketError(r, err)
+	}
 	b, err := s.peers.Catalog.SetPlacement(r.Context(), &catalogpb.SetPlacementRequest{Bucket: param(r, "id"), BackendId: to.GetId()})
 	if err != nil {
 		return bucketError(r, err)
+	}
+	// The backend may have been removed since it was looked up: whoever removes it looks for buckets, whoever places one looks at it again.
+	if _, gone := s.writableBackend(r.Context(), to.GetId(), "default"); gone != nil {
+		_, err := s.peers.Catalog.SetPlacement(r.Context(), &catalogpb.SetPlacementRequest{Bucket: param(r, "id"), BackendId: was.GetBackendId()})
+		return errors.Join(gone, err)
 	}
 	return s.writeBucket(w, r, b)
 }
@@ -191,6 +201,9 @@ func (s *Service) writableBackend(ctx context.Context, idOrName, field string) (
 	b, err := s.knownBackend(ctx, idOrName, field)
 	if err == nil && b.GetOptions()["readOnly"] == "true" {
 		return nil, errs.Newf(errs.InvalidArgument, "%s: backend %q is read-only", field, b.GetName()).Because(field)
+	}
+	if err == nil && (b.GetState() == "draining" || b.GetState() == "drained") {
+		return nil, errs.Newf(errs.FailedPrecondition, "%s: backend %q is being emptied or removed", field, b.GetName()).Because(field)
 	}
 	return b, err
 }

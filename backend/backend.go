@@ -39,6 +39,7 @@ const (
 const (
 	stateReady       = "ready"
 	stateUnreachable = "unreachable"
+	stateDraining    = "draining" // takes no new buckets
 )
 
 // Options tunes a Service; the zero value works.
@@ -49,6 +50,7 @@ type Options struct {
 	HealthInterval time.Duration // default 30 s
 	HealthTimeout  time.Duration // of one look at one backend; default 10 s
 	HealthParallel int           // looks at the same time; default 8
+	Notice         time.Duration // between the mark of a backend that is to be removed and the last look whether it is in use: more than others go by what they were told; default 3 s
 }
 
 // Service implements backendpb.BackendsServer.
@@ -90,6 +92,9 @@ func New(ctx context.Context, docs docstore.Store, box *seal.Box, types adapters
 	}
 	if o.HealthParallel == 0 {
 		o.HealthParallel = 8
+	}
+	if o.Notice == 0 {
+		o.Notice = 3 * time.Second
 	}
 	id, err := cluster.ID(ctx, docs)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/proto/backendpb"
@@ -15,6 +16,10 @@ import (
 var errNothing = errors.New("nothing to change")
 
 // Delete implements backendpb.BackendsServer. The default goes only when it is the last backend: then the next one registered becomes it.
+//
+// The backend is marked first, and shown as draining, so that nobody places a bucket on it any more. Only when all who may not have heard of it
+// yet are done is it asked for the last time whether it is in use. A bucket that is placed all the same, by a process that stood still in between, looks
+// at the backend again and is taken back.
 func (s *Service) Delete(ctx context.Context, r *backendpb.DeleteRequest) (*backendpb.DeleteResponse, error) {
 	x, e, rec, err := s.load(ctx, r.GetIdOrName())
 	if err != nil {
@@ -23,27 +28,34 @@ func (s *Service) Delete(ctx context.Context, r *backendpb.DeleteRequest) (*back
 	if err := checkDelete(&x, e); err != nil {
 		return nil, err
 	}
-	why, err := s.inUse(ctx, e)
-	if err != nil {
+	if err := s.refuseInUse(ctx, e); err != nil { // before anything changes
 		return nil, err
 	}
-	if why != "" {
-		return nil, errs.Newf(errs.FailedPrecondition, "backend %q is in use: %s", e.Name, why).Because(ReasonInUse)
-	}
-	err = s.changeIndex(ctx, func(x *index) error {
-		now, ok := x.find(e.ID)
-		if !ok {
-			return unknown(e.Name)
-		}
-		if err := checkDelete(x, *now); err != nil {
-			return err
-		}
-		x.remove(e.ID)
-		return nil
+	token := randomHex(8)
+	err = s.changeLeaving(ctx, e, "", func(x *index, now *entry) {
+		now.Leaving, now.Since = token, s.now().UTC()
 	})
 	if err != nil {
 		return nil, err
 	}
+	gone := false
+	defer func() {
+		if !gone {
+			s.unleave(ctx, e, token)
+		}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(s.o.Notice):
+	}
+	if err := s.refuseInUse(ctx, e); err != nil {
+		return nil, err
+	}
+	if err := s.changeLeaving(ctx, e, token, func(x *index, _ *entry) { x.remove(e.ID) }); err != nil {
+		return nil, err
+	}
+	gone = true
 	s.o.Logger.InfoContext(ctx, "backend removed", "backend", e.ID, "name", e.Name)
 	if cfg, err := s.config(e.ID, rec); err == nil && e.Marked {
 		s.unmark(ctx, e.ID, cfg)
@@ -51,6 +63,52 @@ func (s *Service) Delete(ctx context.Context, r *backendpb.DeleteRequest) (*back
 	s.dropRecord(ctx, recordKey(e.ID, e.Record))
 	s.dropHealth(ctx, e.ID)
 	return &backendpb.DeleteResponse{}, nil
+}
+
+// changeLeaving changes the entry of a backend whose removal is named token, "" for none.
+func (s *Service) changeLeaving(ctx context.Context, e entry, token string, change func(x *index, now *entry)) error {
+	return s.changeIndex(ctx, func(x *index) error {
+		now, ok := x.find(e.ID)
+		if !ok {
+			return unknown(e.Name)
+		}
+		if now.Leaving != token {
+			return errs.Newf(errs.FailedPrecondition, "backend %q is being removed by somebody else, or that took too long: try again", e.Name).Because("Leaving")
+		}
+		if err := checkDelete(x, *now); err != nil {
+			return err
+		}
+		change(x, now)
+		return nil
+	})
+}
+
+// unleave takes the mark off again. Should that fail, it expires.
+func (s *Service) unleave(ctx context.Context, e entry, token string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupLimit)
+	defer cancel()
+	err := s.changeIndex(ctx, func(x *index) error {
+		now, ok := x.find(e.ID)
+		if !ok || now.Leaving != token {
+			return errNothing
+		}
+		now.stay()
+		return nil
+	})
+	if err != nil && err != errNothing {
+		s.o.Logger.WarnContext(ctx, "a backend that stays is marked as being removed for a while", "backend", e.ID, "err", err)
+	}
+}
+
+func (s *Service) refuseInUse(ctx context.Context, e entry) error {
+	why, err := s.inUse(ctx, e)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return errs.Newf(errs.FailedPrecondition, "backend %q is in use: %s", e.Name, why).Because(ReasonInUse)
+	}
+	return nil
 }
 
 func checkDelete(x *index, e entry) error {

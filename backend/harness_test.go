@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/posix"
@@ -53,6 +54,9 @@ func newRig(t *testing.T, docs docstore.Store, o Options) *rig {
 	var err error
 	if r.box, err = seal.New(masterKey()); err != nil {
 		t.Fatal(err)
+	}
+	if o.Notice == 0 {
+		o.Notice = time.Millisecond
 	}
 	o.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	types := adapters.Registry{"posix": posix.Descriptor(), "faulty": r.faults.descriptor()}
@@ -226,9 +230,13 @@ type peers struct {
 	inUse string
 	plans []*dataflowpb.Plan
 	jobs  []*dataflowpb.Job
+	asked func() // called when the catalog is asked
 }
 
 func (p *peers) BackendInUse(context.Context, *catalogpb.BackendInUseRequest, ...grpc.CallOption) (*catalogpb.BackendInUseResponse, error) {
+	if p.asked != nil {
+		p.asked()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return &catalogpb.BackendInUseResponse{InUse: p.inUse != "", Why: p.inUse}, nil

@@ -23,10 +23,11 @@ type entry struct {
 	ID      string    `bson:"id"`
 	Name    string    `bson:"name"`
 	Place   place     `bson:"place"`
-	Record  string    `bson:"record"`  // which record document holds
-	Marked  bool      `bson:"marked"`  // the marker was left in the store
-	Pending bool      `bson:"pending"` // being registered: holds name and place, not yet visible
-	Since   time.Time `bson:"since"`   // of Pending
+	Record  string    `bson:"record"`            // which record document holds
+	Marked  bool      `bson:"marked"`            // the marker was left in the store
+	Pending bool      `bson:"pending"`           // being registered: holds name and place, not yet visible
+	Since   time.Time `bson:"since"`             // of Pending, or of Leaving
+	Leaving string    `bson:"leaving,omitempty"` // names the Delete that is under way: nothing new is to be put there
 }
 
 const (
@@ -37,7 +38,7 @@ const (
 
 	// MaxBackends bounds the index document.
 	MaxBackends = 1000
-	// pendingLife is how long a registration may take. One that took longer died, or fails when it wants to settle.
+	// pendingLife is how long a registration or a removal may take. One that took longer died, or fails when it wants to settle.
 	pendingLife = time.Minute
 )
 
@@ -77,6 +78,9 @@ func (x *index) byID(id string) (*entry, bool) {
 	return nil, false
 }
 
+// stay ends a removal that did not come about.
+func (e *entry) stay() { e.Leaving, e.Since = "", time.Time{} }
+
 func (x *index) remove(id string) {
 	for i := range x.Entries {
 		if x.Entries[i].ID == id {
@@ -89,9 +93,12 @@ func (x *index) remove(id string) {
 	}
 }
 
-// expire drops registrations that never settled.
+// expire drops registrations and removals that never settled.
 func (x *index) expire(now time.Time) (ids []string) {
 	for i := 0; i < len(x.Entries); {
+		if e := &x.Entries[i]; e.Leaving != "" && now.Sub(e.Since) > pendingLife {
+			e.stay()
+		}
 		if e := x.Entries[i]; e.Pending && now.Sub(e.Since) > pendingLife {
 			x.remove(e.ID)
 			ids = append(ids, e.ID)

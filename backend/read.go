@@ -91,6 +91,9 @@ func (s *Service) message(x index, e entry, r record, h health) *backendpb.Backe
 		Access: r.Access, SealedSecurity: r.Security, Options: r.Options, IsDefault: x.DefaultID == e.ID,
 		State: h.state(), StateDetail: h.Detail, CreateTime: timestamppb.New(r.Created), UpdateTime: timestamppb.New(r.Updated), Rev: e.Record,
 	}
+	if e.Leaving != "" {
+		b.State, b.StateDetail = stateDraining, "it is being removed"
+	}
 	if !h.Probed.IsZero() {
 		b.ProbeTime = timestamppb.New(h.Probed)
 	}

@@ -383,3 +383,52 @@ func (c *crashing) Delete(ctx context.Context, collection, key string, old docst
 	}
 	return c.Store.Delete(ctx, collection, key, old)
 }
+
+// A backend is shown as draining before it is asked for the last time whether it is in use, so that whoever uses it afterwards knows; one that is used
+// after all stays, as does one whose remover died.
+func TestRemovalIsAnnounced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil, Options{})
+	dir := t.TempDir()
+	r.create(t, "a", mkdir(t, dir, "a"))
+	r.create(t, "b", mkdir(t, dir, "b"))
+	state := func() string {
+		b, err := r.client.Get(t.Context(), &backendpb.GetRequest{IdOrName: "b"})
+		if err != nil {
+			t.Error(err)
+		}
+		return b.GetState()
+	}
+	var states []string
+	var second error
+	r.peers.asked = func() {
+		if states = append(states, state()); len(states) == 2 {
+			r.peers.asked = nil
+			_, second = r.client.Delete(t.Context(), &backendpb.DeleteRequest{IdOrName: "b"})
+			r.peers.mu.Lock()
+			r.peers.inUse = `it is the placement of bucket "x"`
+			r.peers.mu.Unlock()
+		}
+	}
+	_, err := r.client.Delete(t.Context(), &backendpb.DeleteRequest{IdOrName: "b"})
+	want(t, err, errs.FailedPrecondition, "InUse", "placement")
+	want(t, second, errs.FailedPrecondition, "Leaving", "by somebody else")
+	if got := strings.Join(append(states, state()), " "); got != "ready draining ready" {
+		t.Errorf("the states were %s, want ready draining ready", got)
+	}
+	r.peers.inUse = ""
+	err = r.svc.changeIndex(t.Context(), func(x *index) error { // its remover dies here
+		e, _ := x.find("b")
+		e.Leaving, e.Since = "another", time.Now()
+		return nil
+	})
+	if err != nil || state() != "draining" {
+		t.Fatal(err, state())
+	}
+	_, err = r.client.Delete(t.Context(), &backendpb.DeleteRequest{IdOrName: "b"})
+	want(t, err, errs.FailedPrecondition, "Leaving", "")
+	r.svc.now = func() time.Time { return time.Now().Add(2 * pendingLife) }
+	if _, err := r.client.Delete(t.Context(), &backendpb.DeleteRequest{IdOrName: "b"}); err != nil {
+		t.Errorf("a mark of long ago: %v", err)
+	}
+}

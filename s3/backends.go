@@ -35,10 +35,22 @@ func (s *Service) placement(ctx context.Context, constraint string) (string, err
 		return "", fail("InvalidLocationConstraint", "The specified location-constraint is not valid: it names no backend")
 	case err != nil:
 		return "", fmt.Errorf("find backend: %w", err)
-	case b.State == "draining" || b.State == "drained":
+	case !takesBuckets(b):
 		return "", fail("InvalidLocationConstraint", "The specified location-constraint is not valid: the backend takes no new buckets")
 	}
 	return b.Id, nil
+}
+
+func takesBuckets(b *backendpb.Backend) bool { return b.State != "draining" && b.State != "drained" }
+
+// stays looks again at the backend of a bucket that was just made: whoever removes a backend marks it and then looks for buckets, whoever makes a
+// bucket looks at the backend afterwards, so that one of the two sees the other.
+func (s *Service) stays(ctx context.Context, backendID string) error {
+	b, err := s.backends.Get(ctx, &backendpb.GetRequest{IdOrName: backendID})
+	if errs.Is(err, errs.NotFound) || err == nil && !takesBuckets(b) {
+		return errs.New(errs.Unavailable, "The backend of this location is being removed. Please try again.", err).Because("ServiceUnavailable")
+	}
+	return err
 }
 
 func (s *Service) defaultBackend(ctx context.Context) (string, error) {
@@ -48,7 +60,7 @@ func (s *Service) defaultBackend(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("list backends: %w", err)
 		}
 		for _, b := range page.Backends {
-			if b.IsDefault {
+			if b.IsDefault && takesBuckets(b) {
 				return b.Id, nil
 			}
 			after = b.Name

@@ -45,6 +45,7 @@ type gateway struct {
 	pool    *pool.Pool
 	catalog *catalog.Catalog
 	service *Service
+	reg     *registry
 }
 
 // registry serves the backends and access keys of a test over gRPC, as the backend and api services do.
@@ -54,12 +55,16 @@ type registry struct {
 
 	mu       sync.Mutex
 	backends map[string]*backendpb.Backend // by id
+	asked    func(idOrName string)         // called by Get
 	keys     map[string]*identitypb.Key
 }
 
 func (r *registry) Get(_ context.Context, in *backendpb.GetRequest) (*backendpb.Backend, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.asked != nil {
+		r.asked(in.IdOrName)
+	}
 	for _, b := range r.backends {
 		if b.Id == in.IdOrName || b.Name == in.IdOrName {
 			return b, nil
@@ -119,7 +124,7 @@ func newGateway(t *testing.T, o Options) *gateway {
 	}
 	web := httpx.NewServer(service.Handler(), service.o.Log)
 	serve(t, func(context.Context) error { return web.Serve(l) }, func() { web.Close() })
-	return &gateway{t: t, url: "http://" + l.Addr().String(), pool: stores, catalog: heads, service: service}
+	return &gateway{t: t, reg: reg, url: "http://" + l.Addr().String(), pool: stores, catalog: heads, service: service}
 }
 
 func (r *registry) addKey(box *seal.Box, access, secret, user string, enabled bool) {

@@ -1,7 +1,9 @@
 package s3
 
 import (
+	"context"
 	"encoding/xml"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -42,6 +44,11 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend})
+	if err == nil {
+		if err = s.stays(r.Context(), backend); err != nil {
+			err = errors.Join(err, s.catalog.DeleteBucket(context.WithoutCancel(r.Context()), r.bucket))
+		}
+	}
 	if errs.ReasonOf(err) == "BucketAlreadyOwnedByYou" && s.o.Region == legacyRegion {
 		err = nil // S3 does so in us-east-1
 	}

@@ -252,3 +252,25 @@ func TestPutFollowsThePlacement(t *testing.T) {
 		t.Errorf("b has %q, want one blob", got)
 	}
 }
+
+// A bucket that is made on a backend while that is being removed is taken back.
+func TestBucketsOnABackendThatGoes(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	asked := 0
+	g.reg.asked = func(string) {
+		if asked++; asked == 2 { // between the look for the backend and the look after the bucket was made
+			g.reg.backends["id-b"].State = "draining"
+		}
+	}
+	body := []byte("<CreateBucketConfiguration><LocationConstraint>b</LocationConstraint></CreateBucketConfiguration>")
+	if a := g.send(call{method: "PUT", path: "/going", body: body}); a.String() != "503 ServiceUnavailable" {
+		t.Errorf("got %v, want 503 ServiceUnavailable", a)
+	}
+	if a := g.send(call{method: "GET", path: "/going"}); a.String() != "404 NoSuchBucket" {
+		t.Errorf("the bucket answers %v", a)
+	}
+	if a := g.send(call{method: "PUT", path: "/going", body: body}); a.String() != "400 InvalidLocationConstraint" {
+		t.Errorf("got %v, want 400 InvalidLocationConstraint", a)
+	}
+}
