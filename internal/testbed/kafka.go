@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -34,14 +33,13 @@ type KafkaServer struct {
 	User, Password string
 	CAFile         string
 
-	t                        testing.TB
+	Server
 	o                        KafkaOptions
 	dir                      string
 	java                     string
 	jars                     string
 	port, secure, controller int
 	formatted                bool
-	proc                     *Process
 }
 
 // jvmFlags make a JVM of a test start fast and stay small.
@@ -51,7 +49,7 @@ var jvmFlags = []string{"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:
 // 250 MiB: tests of one package share one, under topics of their own.
 func Kafka(t testing.TB, o KafkaOptions) *KafkaServer {
 	t.Helper()
-	s := &KafkaServer{t: t, o: o, dir: o.Dir, jars: Jars(t, "kafka", "kafka_2.13-")}
+	s := &KafkaServer{o: o, dir: o.Dir, jars: Jars(t, "kafka", "kafka_2.13-")}
 	var err error
 	if s.java, err = exec.LookPath("java"); err != nil {
 		t.Fatalf("no Java for the test server kafka: %v", err)
@@ -65,17 +63,8 @@ func Kafka(t testing.TB, o KafkaOptions) *KafkaServer {
 			t.Fatalf("make certificates: %v", err)
 		}
 	}
-	t.Cleanup(s.Stop)
-	for attempt := 0; ; attempt++ { // a port may be taken between finding and using it
-		s.port, s.secure, s.controller = FreePort(t), FreePort(t), FreePort(t)
-		err := s.start()
-		if err == nil {
-			return s
-		}
-		if !errors.Is(err, ErrExited) || attempt == 5 {
-			t.Fatalf("start kafka: %v", err)
-		}
-	}
+	s.launch(t, "kafka", func() { s.port, s.secure, s.controller = FreePort(t), FreePort(t), FreePort(t) }, s.begin)
+	return s
 }
 
 // Addr returns the "127.0.0.1:PORT" that answers without TLS and log-in; it is the same after Restart.
@@ -84,27 +73,18 @@ func (s *KafkaServer) Addr() string { return "127.0.0.1:" + strconv.Itoa(s.port)
 // SecureAddr returns the "localhost:PORT" that answers with TLS and SASL, given KafkaOptions.Secure.
 func (s *KafkaServer) SecureAddr() string { return "localhost:" + strconv.Itoa(s.secure) }
 
-func (s *KafkaServer) start() error {
+func (s *KafkaServer) begin() (*Process, error) {
 	config := filepath.Join(s.dir, "server.properties")
 	if err := s.configure(config); err != nil {
-		return err
+		return nil, err
 	}
 	if !s.formatted {
 		if err := s.format(config); err != nil {
-			return err
+			return nil, err
 		}
 		s.formatted = true
 	}
-	p, err := Start(s.command("-Xmx384m", "kafka.Kafka", config))
-	if err != nil {
-		return err
-	}
-	if err := p.WaitReady(s.answers); err != nil {
-		p.Kill()
-		return err
-	}
-	s.proc = p
-	return nil
+	return startAnswering(s.command("-Xmx384m", "kafka.Kafka", config), s.answers)
 }
 
 func (s *KafkaServer) command(memory, class string, args ...string) *exec.Cmd {
@@ -196,50 +176,4 @@ func (s *KafkaServer) answers() error {
 		err = errors.New("no broker is in service")
 	}
 	return err
-}
-
-// Process returns the running server process, nil while stopped.
-func (s *KafkaServer) Process() *Process { return s.proc }
-
-// Stop ends the server; connections to its port are refused from now on.
-func (s *KafkaServer) Stop() {
-	if s.proc != nil {
-		s.proc.Stop()
-		s.proc = nil
-	}
-}
-
-// Kill ends the server with SIGKILL, as a crash would.
-func (s *KafkaServer) Kill() {
-	if s.proc != nil {
-		s.proc.Kill()
-		s.proc = nil
-	}
-}
-
-// Restart starts the server again on the same ports and data, after stopping it if it runs.
-func (s *KafkaServer) Restart() {
-	s.t.Helper()
-	s.Stop()
-	if err := s.start(); err != nil {
-		s.t.Fatalf("restart kafka: %v", err)
-	}
-}
-
-// Pause freezes the server: it accepts connections and answers nothing.
-func (s *KafkaServer) Pause() { s.act((*Process).Pause) }
-
-// Resume ends a Pause.
-func (s *KafkaServer) Resume() {
-	s.act(func(p *Process) error { return p.Signal(syscall.SIGCONT) })
-}
-
-func (s *KafkaServer) act(f func(*Process) error) {
-	s.t.Helper()
-	if s.proc == nil {
-		s.t.Fatal("the server is stopped")
-	}
-	if err := f(s.proc); err != nil {
-		s.t.Fatalf("signal kafka: %v", err)
-	}
 }

@@ -166,6 +166,19 @@ func (p *Process) WaitReady(ready func() error) error {
 	}
 }
 
+// startAnswering starts cmd and waits until it is ready; a process that does not get there is ended.
+func startAnswering(cmd *exec.Cmd, ready func() error) (*Process, error) {
+	p, err := Start(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.WaitReady(ready); err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
+
 // Run starts cmd and ends it when the test does. The test fails at once if it does not start or does not get ready; a nil ready asks nothing.
 func Run(t testing.TB, cmd *exec.Cmd, ready func() error) *Process {
 	t.Helper()
