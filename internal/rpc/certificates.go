@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/secretfile"
 )
 
 // RolePrefix and the service's name make the DNS name by which a certificate says whose it is: gelato-backend.
@@ -26,7 +27,7 @@ const RolePrefix = "gelato-"
 type Files struct {
 	CA   string // certificates of the authorities that peers are signed by
 	Cert string // this service's certificate, with any intermediate ones after it
-	Key  string
+	Key  string // as secretfile wants it
 }
 
 // TLS makes credentials for mutual TLS 1.3: both sides show a certificate of the cluster's authority, the server one with the name of the service that was
@@ -87,7 +88,7 @@ func (c *certificates) load() error {
 	if err != nil {
 		return err
 	}
-	key, err := readPEM(c.files.Key, "key")
+	key, err := secretfile.Read(c.files.Key, "key", maxPEM)
 	if err != nil {
 		return err
 	}

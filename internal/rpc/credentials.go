@@ -3,17 +3,16 @@ package rpc
 import (
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"strings"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/secretfile"
 )
 
 // Credentials say how a service proves to its peers that it belongs to the cluster, and how they prove it to the service. TLS and Token make
@@ -39,28 +38,16 @@ const (
 
 // Token reads a cluster token, which all services of a cluster share, and makes of it credentials for TLS 1.3 in which both sides prove that they know
 // the token; neither it nor what is said crosses the wire in clear. It does not tell services apart, so every one may call every other, and
-// Listen and Dial refuse everything but loopback addresses with it. The file must be readable by its owner alone and hold at least 32
+// Listen and Dial refuse everything but loopback addresses with it. The file must be as secretfile wants it and hold at least 32
 // bytes without white space inside; white space around them is ignored.
 func Token(file string) (Credentials, error) {
-	f, err := os.Open(file)
+	raw, err := secretfile.Read(file, "cluster token", maxToken)
 	if err != nil {
-		return Credentials{}, errs.New(errs.InvalidArgument, "the cluster token file cannot be read", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return Credentials{}, errs.New(errs.InvalidArgument, "the cluster token file cannot be read", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token file %s has mode %04o: it must be readable by its owner alone (chmod 600)", file, info.Mode().Perm())
-	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxToken+1))
-	if err != nil {
-		return Credentials{}, errs.New(errs.InvalidArgument, "the cluster token file cannot be read", err)
+		return Credentials{}, err
 	}
 	secret := strings.TrimSpace(string(raw))
-	if len(secret) < minToken || len(raw) > maxToken {
-		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token file %s must hold at least %d bytes and at most %d", file, minToken, maxToken)
+	if len(secret) < minToken {
+		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token file %s must hold at least %d bytes", file, minToken)
 	}
 	if strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return Credentials{}, errs.Newf(errs.InvalidArgument, "the cluster token in %s must be printable ASCII without white space", file)

@@ -199,6 +199,21 @@ func TestCertificateFilesAreChecked(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
 	}
+	if err := os.Chmod(all.Key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rpc.TLS(all); errs.CodeOf(err) != errs.InvalidArgument || !strings.Contains(errs.Public(err), "chmod 600") {
+		t.Errorf("a key that all may read: got %v", err)
+	}
+}
+
+// TestServersSayNothingOfThemselves: no reflection, no channelz; health is all that a server brings along.
+func TestServersSayNothingOfThemselves(t *testing.T) {
+	t.Parallel()
+	services := rpc.NewServer(rpc.ServerOptions{Name: "api"}).GetServiceInfo()
+	if _, ok := services[healthpb.Health_ServiceDesc.ServiceName]; !ok || len(services) != 1 {
+		t.Errorf("got %v, want health alone", services)
+	}
 }
 
 func TestServersWithoutCredentialsServePipesOnly(t *testing.T) {

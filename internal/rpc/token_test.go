@@ -44,7 +44,7 @@ func TestTokenFilesAreChecked(t *testing.T) {
 		{"readable by the group", tokenA, 0o640, "chmod 600"},
 		{"short", tokenA[1:], 0o600, "at least"},
 		{"empty", "", 0o600, "at least"},
-		{"long", strings.Repeat("a", 5000), 0o600, "at least"},
+		{"long", strings.Repeat("a", 5000), 0o600, "longer than"},
 		{"white space inside", tokenA + " " + tokenA, 0o600, "white space"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

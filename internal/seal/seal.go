@@ -18,9 +18,13 @@ import (
 	"strings"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/secretfile"
 )
 
-const version = 1
+const (
+	version    = 1
+	maxKeyFile = 4 << 10
+)
 
 // Box seals and opens under one master key. It is safe for concurrent use.
 type Box struct{ aead cipher.AEAD }
@@ -41,25 +45,17 @@ func New(key []byte) (*Box, error) {
 	return &Box{aead}, nil
 }
 
-// Load reads the key (64 hex digits) from a file; with create, an absent file is made with mode 0600 and a fresh key.
-// A file that others than its owner can read is refused.
+// Load reads the key (64 hex digits) from a file, which must be as secretfile wants it; with create, an absent file is made with mode 0600 and a fresh key.
 func Load(path string, create bool) (*Box, error) {
-	text, err := os.ReadFile(path)
+	text, err := secretfile.Read(path, "master key", maxKeyFile)
 	if errors.Is(err, fs.ErrNotExist) && create {
 		if err := generate(path); err != nil {
 			return nil, fmt.Errorf("create master key: %w", err)
 		}
-		text, err = os.ReadFile(path)
+		text, err = secretfile.Read(path, "master key", maxKeyFile)
 	}
-	if err != nil {
-		return nil, errs.New(errs.FailedPrecondition, "the master key file cannot be read", err)
-	}
-	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, errs.Newf(errs.FailedPrecondition, "the master key file must have mode 0600, it has %04o", info.Mode().Perm())
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil {

@@ -2,11 +2,11 @@ package assemble
 
 import (
 	"bufio"
-	"io"
-	"os"
+	"bytes"
 	"strings"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/secretfile"
 )
 
 // The names of the root credentials in the environment and in files.
@@ -29,21 +29,16 @@ func RootCredentials(file string, lookupEnv func(string) (string, bool)) (access
 	case file == "":
 		return "", "", errs.Newf(errs.InvalidArgument, "no root credentials: set %s and %s, or --root-credentials-file", RootAccessKey, RootSecretKey)
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return "", "", errs.New(errs.InvalidArgument, "the root credentials file cannot be read", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxCredentials))
-	if err != nil {
-		return "", "", errs.New(errs.InvalidArgument, "the root credentials file cannot be read", err)
-	}
-	return ParseCredentials(file, string(text))
+	return ReadCredentials(file)
 }
 
-// ParseCredentials reads NAME=VALUE lines with both names; file names them in errors.
-func ParseCredentials(file, text string) (access, secret string, err error) {
-	for lines := bufio.NewScanner(strings.NewReader(text)); lines.Scan(); {
+// ReadCredentials reads a file of NAME=VALUE lines with both names, which must be as secretfile wants it.
+func ReadCredentials(file string) (access, secret string, err error) {
+	text, err := secretfile.Read(file, "root credentials", maxCredentials)
+	if err != nil {
+		return "", "", err
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		name, value, _ := strings.Cut(strings.TrimSpace(lines.Text()), "=")
 		switch name {
 		case RootAccessKey:

@@ -183,7 +183,7 @@ func checkHosts(hosts []string) error {
 	name := regexp.MustCompile(`^(\*\.)?([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$`)
 	for _, h := range hosts {
 		switch {
-		case strings.HasPrefix(h, rpc.RolePrefix):
+		case strings.HasPrefix(strings.ToLower(h), rpc.RolePrefix): // names of certificates are compared without regard to case
 			return errs.Newf(errs.InvalidArgument, "--host %s: names that begin with %s say which service a certificate is of", h, rpc.RolePrefix)
 		case net.ParseIP(h) == nil && (len(h) > 253 || !name.MatchString(h)):
 			return errs.Newf(errs.InvalidArgument, "--host %q is neither a DNS name nor an IP address", h)

@@ -149,6 +149,7 @@ func TestRefusals(t *testing.T) {
 		{"no authority", []string{"renew", "--dir", t.TempDir()}, "no authority"},
 		{"a host that is none", []string{"init", "--dir", t.TempDir(), "--host", "a b"}, "neither"},
 		{"a role as a host", []string{"init", "--dir", t.TempDir(), "--host", "gelato-backend"}, "which service"},
+		{"a role in capitals", []string{"init", "--dir", t.TempDir(), "--host", "Gelato-Backend"}, "which service"},
 		{"no directory", []string{"init"}, "dir"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

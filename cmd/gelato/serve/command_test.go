@@ -85,7 +85,10 @@ func TestRefusals(t *testing.T) {
 func TestFilesAreLookedAtFirst(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	token, key := filepath.Join(dir, "token"), filepath.Join(dir, "key")
+	token, key, root := filepath.Join(dir, "token"), filepath.Join(dir, "key"), filepath.Join(dir, "root")
+	if err := os.WriteFile(root, []byte("GELATO_ROOT_ACCESS_KEY=access\nGELATO_ROOT_SECRET_KEY=secret12\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, path := range []string{token, key} {
 		if err := os.WriteFile(path, []byte(strings.Repeat("ab", 32)), 0o600); err != nil {
 			t.Fatal(err)
@@ -100,6 +103,7 @@ func TestFilesAreLookedAtFirst(t *testing.T) {
 		{[]string{"backend", "--ops-listen", "127.0.0.1:0", "--cluster-token-file", token, "--master-key-file", dir + "/none"}, "the master key file cannot be read"},
 		{[]string{"backend", "--ops-listen", "127.0.0.1:none", "--cluster-token-file", token, "--master-key-file", key}, "--ops-listen"},
 		{[]string{"api", "--api-listen", "127.0.0.1:0", "--cluster-token-file", token, "--master-key-file", key}, "no root credentials"},
+		{[]string{"api", "--api-listen", "127.0.0.1:0", "--cluster-token-file", token, "--master-key-file", key, "--root-credentials-file", root}, "chmod 600"},
 	} {
 		_, err := execute(t, Command(), append(c.args, common...)...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

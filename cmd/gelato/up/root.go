@@ -20,15 +20,11 @@ func rootCredentials(s settings, out io.Writer) (access, secret string, err erro
 		return s.rootAccess, s.rootSecret, nil
 	}
 	path := filepath.Join(s.data, credentialsFile)
-	text, err := os.ReadFile(path)
-	if err == nil {
-		return assemble.ParseCredentials(path, string(text))
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return "", "", fmt.Errorf("read root credentials: %w", err)
+	if access, secret, err = assemble.ReadCredentials(path); !errors.Is(err, fs.ErrNotExist) {
+		return access, secret, err
 	}
 	access, secret = "GR"+rand.Text()[:18], rand.Text()+rand.Text()
-	text = fmt.Appendf(nil, "GELATO_ROOT_ACCESS_KEY=%s\nGELATO_ROOT_SECRET_KEY=%s\n", access, secret)
+	text := fmt.Appendf(nil, "GELATO_ROOT_ACCESS_KEY=%s\nGELATO_ROOT_SECRET_KEY=%s\n", access, secret)
 	tmp := path + ".new" // a start that is killed here leaves no half file under the real name
 	if err := os.WriteFile(tmp, text, 0o600); err != nil {
 		return "", "", fmt.Errorf("keep root credentials: %w", err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/secretfile"
 )
 
 const scheme = "kafka://"
@@ -130,11 +130,14 @@ func (a *address) validate() error {
 	return errors.Join(problems...)
 }
 
-// password reads the first line of the password file.
+// maxSecret bounds files of passwords and keys.
+const maxSecret = 1 << 20
+
+// password reads the first line of the password file, which must be as secretfile wants it.
 func (a *address) password() (string, error) {
-	b, err := os.ReadFile(a.passwordFile)
+	b, err := secretfile.Read(a.passwordFile, "queue's password", maxSecret)
 	if err != nil {
-		return "", errs.New(errs.InvalidArgument, "the queue's password-file cannot be read", err)
+		return "", err
 	}
 	line, _, _ := strings.Cut(string(b), "\n")
 	if line = strings.TrimSuffix(line, "\r"); line == "" {

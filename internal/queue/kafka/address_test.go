@@ -20,6 +20,10 @@ func TestOpenRefuses(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("xyzzy\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	public := filepath.Join(t.TempDir(), "public")
+	if err := os.WriteFile(public, []byte("xyzzy\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	empty := filepath.Join(t.TempDir(), "empty")
 	if err := os.WriteFile(empty, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -52,11 +56,13 @@ func TestOpenRefuses(t *testing.T) {
 		{"kafka://h:1?cert-file=" + secret + "&key-file=" + secret, "cert-file and key-file cannot be used"},
 		{"kafka://h:1?tls=true&sasl=gssapi&user=u&password-file=" + secret, "is not plain"},
 		{"kafka://h:1?tls=true&sasl=plain", "go together"},
+		{"kafka://h:1?tls=true&sasl=plain&user=u&password-file=" + public, "chmod 600"},
+		{"kafka://h:1?cert-file=" + secret + "&key-file=" + public, "chmod 600"},
 		{"kafka://h:1?user=u", "go together"},
 		{"kafka://h:1?password-file=" + secret, "go together"},
 		{"kafka://h:1?sasl=plain&user=u&password-file=" + secret, "needs tls=true"},
 		{"kafka://localhost:1,h:1?sasl=plain&user=u&password-file=" + secret, "needs tls=true"},
-		{"kafka://h:1?tls=true&sasl=plain&user=u&password-file=/none", "password-file cannot be read"},
+		{"kafka://h:1?tls=true&sasl=plain&user=u&password-file=/none", "password file cannot be read"},
 		{"kafka://h:1?tls=true&sasl=plain&user=u&password-file=" + empty, "password-file is empty"},
 		{"kafka://h:1?oops=1&sasl=plain&partitions=x", `unknown option "oops"`},
 	} {

@@ -16,6 +16,7 @@ import (
 	"github.com/segmentio/kafka-go/sasl/scram"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/secretfile"
 )
 
 const (
@@ -48,7 +49,15 @@ func (a *address) network() (network, error) {
 			}
 		}
 		if a.certFile != "" {
-			pair, err := tls.LoadX509KeyPair(a.certFile, a.keyFile)
+			key, err := secretfile.Read(a.keyFile, "queue's key", maxSecret)
+			if err != nil {
+				return n, err
+			}
+			cert, err := os.ReadFile(a.certFile)
+			if err != nil {
+				return n, errs.New(errs.InvalidArgument, "the queue's cert-file cannot be read", err)
+			}
+			pair, err := tls.X509KeyPair(cert, key)
 			if err != nil {
 				return n, errs.New(errs.InvalidArgument, "the queue's cert-file and key-file cannot be used", err)
 			}
