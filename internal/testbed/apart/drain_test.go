@@ -25,7 +25,7 @@ func TestDrain(t *testing.T) {
 	defer cancel()
 	c := testbed.StartCluster(t, testbed.ClusterOptions{Datamovers: 2, Flags: map[string][]string{"dataflow": {"--lease-ttl", "3s"}}})
 	const objects = 1200
-	stage(ctx, t, c, objects)
+	stage(ctx, t, &c.Front, c.Dir, objects)
 	wrongKey(ctx, t, c)
 	slowDownload(ctx, t, c)
 
@@ -66,7 +66,7 @@ func TestDrain(t *testing.T) {
 	if err != nil || j.Status != "succeeded" || j.PassedCount != objects+1 || j.FailedCount != 0 {
 		t.Errorf("got job %+v, %v; want %d objects moved", j, err, objects+1)
 	}
-	if err := get(ctx, c, objects); err != nil {
+	if err := get(ctx, &c.Front, objects); err != nil {
 		t.Error(err)
 	}
 }

@@ -21,7 +21,7 @@ func TestStartDrainStartAgain(t *testing.T) {
 			c := testbed.StartCluster(t, testbed.ClusterOptions{Datamovers: 2, TLS: tls, ServersLast: true})
 			ready(t, c)
 			const objects = 20
-			stage(ctx, t, c, objects)
+			stage(ctx, t, &c.Front, c.Dir, objects)
 			job, err := c.Relocate(ctx, "away", bucket, "second")
 			if err != nil {
 				t.Fatal(err)
@@ -30,7 +30,7 @@ func TestStartDrainStartAgain(t *testing.T) {
 			if err != nil || j.Status != "succeeded" || j.PassedCount != objects {
 				t.Fatalf("got job %+v, %v; want %d objects moved", j, err, objects)
 			}
-			if err := get(ctx, c, objects); err != nil {
+			if err := get(ctx, &c.Front, objects); err != nil {
 				t.Fatal(err)
 			}
 			if err := c.Drain(drainLimit, c.Names()...); err != nil {
@@ -40,7 +40,7 @@ func TestStartDrainStartAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			ready(t, c)
-			if err := get(ctx, c, objects); err != nil {
+			if err := get(ctx, &c.Front, objects); err != nil {
 				t.Fatal(err)
 			}
 			if again, err := c.Job(ctx, job); err != nil || again.Status != "succeeded" || again.PassedCount != objects {

@@ -17,8 +17,8 @@ import (
 
 const bucket = "photos"
 
-// stage makes the bucket with n objects, and a second backend.
-func stage(ctx context.Context, t *testing.T, c *testbed.Cluster, n int) {
+// stage makes the bucket with n objects, and a second backend, in dir.
+func stage(ctx context.Context, t *testing.T, c *testbed.Front, dir string, n int) {
 	t.Helper()
 	if err := c.Client().CreateBucket(ctx, bucket, ""); err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func stage(ctx context.Context, t *testing.T, c *testbed.Cluster, n int) {
 	if err := put(ctx, c, 0, n); err != nil {
 		t.Fatal(err)
 	}
-	second := filepath.Join(c.Dir, "second")
+	second := filepath.Join(dir, "second")
 	if err := os.Mkdir(second, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func name(i int) string { return fmt.Sprintf("dir/%d", i) }
 func content(i int) []byte { return bytes.Repeat(fmt.Appendf(nil, "object %d ", i), i%300+1) }
 
 // put stores the objects from to to-1.
-func put(ctx context.Context, c *testbed.Cluster, from, to int) error {
+func put(ctx context.Context, c *testbed.Front, from, to int) error {
 	s3 := c.Client()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
@@ -56,7 +56,7 @@ func put(ctx context.Context, c *testbed.Cluster, from, to int) error {
 }
 
 // get reads the first n objects and compares them.
-func get(ctx context.Context, c *testbed.Cluster, n int) error {
+func get(ctx context.Context, c *testbed.Front, n int) error {
 	s3 := c.Client()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(16)
