@@ -196,14 +196,14 @@ func (s *stage) try(ctx context.Context, f func() error) {
 	}
 }
 
-// beside runs eight readers and the writer, and what else is given, until f returns; then their context ends. It returns how long the writer wrote.
+// beside runs eight readers, the writer where it has keys, and what else is given, until f returns; then their context ends. It returns how long the writer wrote.
 func (s *stage) beside(f func(), others ...func(context.Context)) time.Duration {
 	ctx, stop := context.WithCancel(s.t.Context())
 	var background sync.WaitGroup
 	var wrote time.Duration
 	background.Go(func() {
 		began := time.Now()
-		s.load.Run(ctx, 8, 8, writesPerSecond)
+		s.load.Run(ctx, 8, min(8, len(s.load.Write)), writesPerSecond)
 		wrote = time.Since(began)
 	})
 	for _, other := range others {
