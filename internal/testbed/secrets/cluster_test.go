@@ -90,7 +90,7 @@ func (s *stage) keep(name, value string) string {
 	return value
 }
 
-// servers starts what Gelato needs, side by side, each behind taps. Kafka is reached in two ways: the scheduler logs in under TLS, the datamover reads in clear.
+// servers starts what Gelato needs, side by side, each behind taps.
 func (s *stage) servers() {
 	for _, name := range []string{"mongo", "kafka", "kafka under TLS", "first", "second"} {
 		s.taps[name] = newTap(s.t, name, nil)
@@ -153,10 +153,14 @@ func (s *stage) makeSecrets() {
 func (s *stage) start() {
 	s.t.Helper()
 	for service := range calls() {
-		s.launch(service, service, s.config(service))
+		s.launch(service, service, s.config(service, s.queue(service)))
 	}
-	for service := range calls() {
-		s.wait(service)
+	// One more, which Kafka will not let in.
+	wrong := filepath.Join(s.secrets, "wrong-kafka-password")
+	s.must(os.WriteFile(wrong, []byte(s.keep("wrong password of kafka", drawn())), 0o600))
+	s.launch(refused, "datamover", s.config("datamover", s.secureQueue(wrong)))
+	for name := range s.procs {
+		s.wait(name)
 	}
 	for caller, called := range calls() {
 		for _, to := range called {
@@ -166,8 +170,26 @@ func (s *stage) start() {
 	s.taps["clients to s3"].point(strings.TrimPrefix(s.ready["s3"]["s3"], "http://"))
 }
 
-// config writes the file of a service.
-func (s *stage) config(service string) (file string) {
+const refused = "refused by kafka"
+
+// queue is how a service reaches Kafka: the scheduler logs in under TLS, the datamover speaks in clear.
+func (s *stage) queue(service string) string {
+	switch service {
+	case "scheduler":
+		return s.secureQueue(filepath.Join(s.secrets, "kafka-password"))
+	case "datamover":
+		return "kafka://" + s.taps["kafka"].addr
+	}
+	return ""
+}
+
+func (s *stage) secureQueue(passwordFile string) string {
+	_, port, _ := strings.Cut(s.taps["kafka under TLS"].addr, ":")
+	return fmt.Sprintf("kafka://localhost:%s?ca-file=%s&sasl=scram-sha-512&user=%s&password-file=%s", port, s.kafka.CAFile, s.kafka.User, passwordFile)
+}
+
+// config writes a file for a service.
+func (s *stage) config(service, queue string) (file string) {
 	own := filepath.Join(s.secrets, service)
 	lines := []string{"listen: 127.0.0.1:0", "log-level: debug", "state: mongodb://" + s.taps["mongo"].addr + "/gelato"}
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -183,18 +205,17 @@ func (s *stage) config(service string) (file string) {
 	default:
 		add("ops-listen: 127.0.0.1:0")
 	}
-	switch service {
-	case "scheduler":
-		_, port, _ := strings.Cut(s.taps["kafka under TLS"].addr, ":")
-		add("queue: kafka://localhost:%s?ca-file=%s&sasl=scram-sha-512&user=%s&password-file=%s", port, s.kafka.CAFile, s.kafka.User, filepath.Join(s.secrets, "kafka-password"))
-	case "datamover":
-		add("queue: kafka://%s", s.taps["kafka"].addr)
+	if queue != "" {
+		add("queue: %s", queue)
 	}
 	add("peers:")
 	for _, peer := range calls()[service] {
 		add("  %s: [\"%s\"]", peer, s.taps[service+" to "+peer].addr)
 	}
 	file = filepath.Join(s.open, "config", service+".yaml")
+	if queue != s.queue(service) {
+		file = filepath.Join(s.open, "config", service+"-2.yaml")
+	}
 	s.must(os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 	return file
 }

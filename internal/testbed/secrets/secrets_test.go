@@ -81,6 +81,9 @@ func (s *stage) sees(all evidence) {
 			}
 		}
 	}
+	if log := string(all["file open/log/"+refused]); !strings.Contains(log, "SASL") {
+		s.t.Errorf("%s: it does not say so: %s", refused, log)
+	}
 	for name, p := range s.taps {
 		if p.inner == nil {
 			continue
