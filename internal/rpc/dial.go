@@ -3,6 +3,7 @@ package rpc
 import (
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,6 +31,10 @@ func Dial(service string, addrs []string, c Credentials, o DialOptions) (*grpc.C
 	for _, addr := range addrs {
 		if err := c.check("dial", addr); err != nil {
 			return nil, err
+		}
+		_, port, _ := net.SplitHostPort(addr)
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errs.Newf(errs.InvalidArgument, "cannot dial %q: the port is not 1 to 65535", addr)
 		}
 	}
 	if o.Logger == nil {

@@ -69,6 +69,7 @@ func TestCredentialsAreRefusedWhereTheyAreNotFit(t *testing.T) {
 		{"token on every interface", ":0", token, "loopback only"},
 		{"token elsewhere", "192.0.2.1:80", token, "loopback only"},
 		{"token by name", "backend:80", token, "loopback only"},
+		{"no such port", "127.0.0.1:99999", token, "127.0.0.1:99999"},
 		{"no credentials", "127.0.0.1:0", Credentials{}, "needs TLS"},
 		{"no port", "127.0.0.1", token, "HOST:PORT"},
 	} {

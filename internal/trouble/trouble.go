@@ -75,9 +75,11 @@ func Persist(ctx context.Context, log *slog.Logger, what string, do func(ctx con
 	l := New(log, what)
 	for {
 		err := do(ctx)
-		l.Saw(ctx, err)
-		if !errs.Retryable(err) || ctx.Err() != nil {
-			return err
+		if err != nil && (!errs.Retryable(err) || ctx.Err() != nil) {
+			return err // the caller's to tell
+		}
+		if l.Saw(ctx, err); err == nil {
+			return nil
 		}
 		t := time.NewTimer(l.Delay(100*time.Millisecond, 5*time.Second))
 		select {

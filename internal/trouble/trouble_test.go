@@ -70,7 +70,8 @@ func TestPersist(t *testing.T) {
 		calls := 0
 		final := errs.Newf(errs.DataLoss, "broken")
 		start := time.Now()
-		err := trouble.Persist(t.Context(), nil, "x", func(context.Context) error {
+		var b strings.Builder
+		err := trouble.Persist(t.Context(), logger(&b), "x", func(context.Context) error {
 			if calls++; calls < 20 {
 				return errs.Newf(errs.Unavailable, "away")
 			}
@@ -78,6 +79,9 @@ func TestPersist(t *testing.T) {
 		})
 		if err != error(final) || calls != 20 || time.Since(start) > 100*time.Second {
 			t.Errorf("got %v after %d calls, %v", err, calls, time.Since(start))
+		}
+		if got, want := b.String(), "level=WARN msg=x\n"; got != want { // the last error is returned, not logged
+			t.Errorf("got the log %q, want %q", got, want)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -37,6 +37,8 @@ func CheckState(url string, shared bool) error {
 		return errs.Newf(errs.InvalidArgument, "--state pebble: is for gelato up, as one process at a time can use it; services of their own need mongodb://HOST[:PORT]/DATABASE")
 	case strings.HasPrefix(url, Pebble), isMongo(url):
 		return nil
+	case shared:
+		return errs.Newf(errs.InvalidArgument, "--state: want mongodb://HOST[:PORT]/DATABASE")
 	}
 	return errs.Newf(errs.InvalidArgument, "--state: want pebble:, pebble:DIR or mongodb://HOST[:PORT]/DATABASE")
 }
@@ -76,6 +78,8 @@ func CheckQueue(url string, shared bool) error {
 		return errs.Newf(errs.InvalidArgument, "--queue embedded: is for gelato up, as it ends at the process; services of their own need kafka://HOST:PORT[,HOST:PORT]")
 	case url == Embedded, strings.HasPrefix(url, kafkaScheme):
 		return nil
+	case shared:
+		return errs.Newf(errs.InvalidArgument, "--queue: want kafka://HOST:PORT[,HOST:PORT]")
 	}
 	return errs.Newf(errs.InvalidArgument, "--queue: want embedded: or kafka://HOST:PORT[,HOST:PORT]")
 }

@@ -58,13 +58,14 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"s3", nil, []string{"--state is missing", "--master-key-file is missing", "--tls-ca, --tls-cert and --tls-key to talk"}},
 		{"s3", append(good, "--state", "pebble:"), []string{"--state pebble: is for gelato up"}},
-		{"s3", append(good, "--state", "postgres://me:secret@h"), []string{"--state: want pebble:"}},
+		{"s3", append(good, "--state", "postgres://me:secret@h"), []string{"--state: want mongodb://"}},
 		{"s3", append(good, "--queue", "kafka://h:1"), []string{"unknown flag: --queue"}},
 		{"s3", append(good, "--tls-ca", "x"), []string{"--tls-ca, --tls-cert and --tls-key go together"}},
 		{"s3", append(good, "--tls-ca", "x", "--tls-cert", "x", "--tls-key", "x"), []string{"exclude one another"}},
 		{"s3", append(good, "--peers-api", ""), []string{"--peers-api is empty"}},
 		{"s3", append(good, "--garbage-grace", "-1s", "--leader-ttl", "1ms"), []string{"--garbage-grace must not be negative", "--leader-ttl must be at least 1s"}},
 		{"scheduler", good, []string{"--queue is missing"}},
+		{"scheduler", append(good, "--queue", "h:1"), []string{"--queue: want kafka://"}},
 		{"scheduler", append(good, "--queue", "embedded:"), []string{"--queue embedded: is for gelato up"}},
 		{"datamover", append(good, "--queue", "kafka://h:1", "--part-concurrency", "0"), []string{"at least 1"}},
 		{"backend", append(good, "--s3-region", ""), []string{"--s3-region must not be empty"}},
@@ -81,7 +82,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestFilesAreLookedAtFirst starts services whose files are missing: they say so at once, without asking anything on the network.
+// TestFilesAreLookedAtFirst starts services whose files or addresses are no good: they say so at once, without asking anything on the network.
 func TestFilesAreLookedAtFirst(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -102,6 +103,7 @@ func TestFilesAreLookedAtFirst(t *testing.T) {
 		{[]string{"backend", "--ops-listen", "127.0.0.1:0", "--cluster-token-file", dir + "/none", "--master-key-file", key}, "the cluster token file cannot be read"},
 		{[]string{"backend", "--ops-listen", "127.0.0.1:0", "--cluster-token-file", token, "--master-key-file", dir + "/none"}, "the master key file cannot be read"},
 		{[]string{"backend", "--ops-listen", "127.0.0.1:none", "--cluster-token-file", token, "--master-key-file", key}, "--ops-listen"},
+		{[]string{"backend", "--ops-listen", "127.0.0.1:0", "--cluster-token-file", token, "--master-key-file", key, "--peers-s3", "nohost"}, "--peers-s3: cannot dial"},
 		{[]string{"api", "--api-listen", "127.0.0.1:0", "--cluster-token-file", token, "--master-key-file", key}, "no root credentials"},
 		{[]string{"api", "--api-listen", "127.0.0.1:0", "--cluster-token-file", token, "--master-key-file", key, "--root-credentials-file", root}, "chmod 600"},
 	} {

@@ -77,6 +77,11 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 	}
 	ready += " ops=http://" + ops.Addr()
 
+	closePeers, err := s.dial(&d, credentials)
+	defer closePeers()
+	if err != nil {
+		return err
+	}
 	if s.queue != "" {
 		if d.Queue, err = assemble.OpenQueue(ctx, s.queue, tel); err != nil {
 			return err
@@ -89,11 +94,6 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 	defer func() { err = errors.Join(assemble.Stopped(ctx, err), d.State.Close()) }()
 	tel.Check("state", func(ctx context.Context) error { _, err := cluster.ID(ctx, d.State); return err })
 	if d.Cluster, err = assemble.Identify(ctx, d.State, d.Box, tel.Log); err != nil {
-		return err
-	}
-	closePeers, err := s.dial(&d, credentials)
-	defer closePeers()
-	if err != nil {
 		return err
 	}
 	if s.has("scheduler", "datamover") { // they serve nobody: what they still ask their peers is for themselves, and these may be gone as well
