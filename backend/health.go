@@ -11,6 +11,7 @@ import (
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 )
 
@@ -35,22 +36,26 @@ const orphanAge = time.Hour
 
 // Run looks after the backends until ctx ends: health of each at every interval, and the leftovers of crashes.
 func (s *Service) Run(ctx context.Context) error {
-	ticker := time.NewTicker(s.o.HealthInterval)
-	defer ticker.Stop()
+	looking, sweeping := trouble.New(s.o.Logger, "health is not checked"), trouble.New(s.o.Logger, "leftovers are not swept")
 	var swept time.Time
 	for {
-		s.lookAtAll(ctx)
+		looking.Saw(ctx, s.lookAtAll(ctx))
 		if time.Since(swept) > orphanAge {
-			swept = time.Now()
-			if err := s.sweep(ctx, swept); err != nil && ctx.Err() == nil {
-				s.o.Logger.WarnContext(ctx, "leftovers not swept", "err", err)
+			now := time.Now()
+			err := s.sweep(ctx, now)
+			if err == nil {
+				swept = now
 			}
+			sweeping.Saw(ctx, err)
 		}
+		wait := time.NewTimer(s.o.HealthInterval)
 		select {
 		case <-ctx.Done():
+			wait.Stop()
 			return nil
-		case <-ticker.C:
+		case <-wait.C:
 		case <-s.kick:
+			wait.Stop()
 		}
 	}
 }
@@ -63,13 +68,11 @@ func (s *Service) lookNow() {
 	}
 }
 
-func (s *Service) lookAtAll(ctx context.Context) {
+// lookAtAll looks at every backend; an error says that the state is away.
+func (s *Service) lookAtAll(ctx context.Context) error {
 	x, _, err := s.loadIndex(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.o.Logger.WarnContext(ctx, "health not checked", "err", err)
-		}
-		return
+		return err
 	}
 	var g errgroup.Group
 	g.SetLimit(s.o.HealthParallel)
@@ -79,7 +82,7 @@ func (s *Service) lookAtAll(ctx context.Context) {
 			return nil
 		})
 	}
-	g.Wait()
+	return g.Wait()
 }
 
 // look tests whether a backend answers and is still the place that was registered; one that was registered unprobed gets its marker.

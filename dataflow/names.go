@@ -24,8 +24,9 @@ var (
 	idForm   = regexp.MustCompile(`^(policy|plan)_[a-z2-7]{26}$`)
 )
 
-// staleClaim is the age after which a name whose owner does not bear it may be taken: more than any call lasts.
-const staleClaim = 5 * time.Minute
+// staleClaim is the age after which a name whose owner does not bear it may be taken: more than any call lasts, with half a minute for clocks. A call that
+// failed because the state was away leaves its name taken for so long.
+const staleClaim = 2 * time.Minute
 
 func newID(k kind) string { return string(k) + "_" + strings.ToLower(rand.Text()) }
 

@@ -1,7 +1,8 @@
 // Package pool opens the stores of registered backends for the services, and keeps them open.
 //
 // The backend service owns the backends; a Pool asks it at most every two seconds for each, opens what it describes with the
-// sealed secret, and opens it anew when the description has changed. While the backend service is away, what is open goes on working.
+// sealed secret, and opens it anew when the description has changed. So every process uses new credentials, and uses a removed backend no more, two seconds
+// after the change was answered. While the backend service is away, what is open goes on working as it was.
 //
 // Services that touch object bytes import it; it may import adapters, internal and proto.
 package pool
@@ -20,6 +21,7 @@ import (
 	"github.com/opensds/gelato/adapters/wrap"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/seal"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 )
 
@@ -44,6 +46,7 @@ type Pool struct {
 	deps     adapters.Deps
 	metrics  *wrap.Metrics // nil: stores are not measured
 	flights  singleflight.Group
+	problem  *trouble.Log // of asking the backend service
 
 	mu      sync.Mutex
 	entries map[string]*entry // by backend id
@@ -62,7 +65,8 @@ type entry struct {
 // New makes a Pool that reaches the backend service through backends, opens secrets with box and knows the given types of stores.
 func New(backends backendpb.BackendsClient, box *seal.Box, types adapters.Registry, o Options) *Pool {
 	p := &Pool{backends: backends, box: box, types: types, deps: adapters.Deps{Log: o.Logger},
-		entries: map[string]*entry{}, names: map[string]string{}, retired: map[*store]*time.Timer{}}
+		entries: map[string]*entry{}, names: map[string]string{}, retired: map[*store]*time.Timer{},
+		problem: trouble.New(o.Logger, "backends cannot be asked for; going on with what is known")}
 	if o.Metrics != nil {
 		var err error
 		if p.metrics, err = wrap.NewMetrics(o.Metrics); err != nil {
@@ -144,6 +148,11 @@ func (p *Pool) lookUp(ctx context.Context, idOrName string, k known) (*backendpb
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		b, err := p.backends.Get(ctx, &backendpb.GetRequest{IdOrName: idOrName})
+		if errs.Retryable(err) {
+			p.problem.Saw(context.WithoutCancel(ctx), err) // also when it was our limit that passed
+		} else {
+			p.problem.Saw(ctx, nil)
+		}
 		return b, p.learn(idOrName, b, err)
 	})
 	var soon <-chan time.Time
@@ -158,7 +167,6 @@ func (p *Pool) lookUp(ctx context.Context, idOrName string, k known) (*backendpb
 			return r.Val.(*backendpb.Backend), nil
 		}
 		if k.backend != nil && !errs.Is(r.Err, errs.NotFound) {
-			p.deps.Logger().WarnContext(ctx, "the backend service is away; going on with what is known", "backend", k.backend.Name, "error", r.Err)
 			return k.backend, nil
 		}
 		return nil, fmt.Errorf("look up backend: %w", r.Err)

@@ -32,5 +32,10 @@
 // Changes of one key are serialised within the process and, by a byte-range lock, among the processes that have the directory open through this
 // package; that makes IfMatch atomic among them. Foreign programs do not take the lock.
 //
+// Processes on several machines may share a directory over a network file system if that carries byte-range locks between them: NFSv4 does, NFSv3 with its
+// lock manager, a mount with nolock or local_lock does not, and then conditions hold on each machine for itself only. Objects of buckets do not rest
+// on it: their files are written once, under names that nobody else has, and the catalog decides which one counts. What does are raw
+// destinations and adopted objects. This is from nfs(5) and fcntl(2); it has not been tested on a network file system.
+//
 // Only adapters/all and tests import it.
 package posix

@@ -138,10 +138,21 @@ func (c Collection[T]) DeleteOp(key string, old Rev) Op {
 	return Op{Kind: OpDelete, Collection: c.name, Doc: Doc{Key: key}, Old: old}
 }
 
-// settle turns a write of unknown outcome into a success when its revision is found stored.
+// settleLimit is how long a write may go on to find out what became of it after its context ended.
+const settleLimit = 2 * time.Second
+
+// settle turns a write of unknown outcome into a success when its revision is found stored. That its context ended in the middle of it is no
+// reason not to look.
 func (c Collection[T]) settle(ctx context.Context, key string, rev Rev, err error) error {
-	if !errs.Is(err, errs.Unavailable) && !errs.Is(err, errs.DeadlineExceeded) {
+	switch errs.CodeOf(err) {
+	case errs.Unavailable, errs.DeadlineExceeded, errs.Canceled:
+	default:
 		return err
+	}
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+		defer cancel()
 	}
 	if d, e := c.store.Get(ctx, c.name, key); e == nil && d.Rev == rev {
 		return nil

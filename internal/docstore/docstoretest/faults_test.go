@@ -1,6 +1,7 @@
 package docstoretest_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 
@@ -90,4 +91,55 @@ func TestCollectionSettles(t *testing.T) {
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	docstoretest.Run(t, docstoretest.Harness{Open: func(*testing.T) docstore.Store { return docstoretest.NewMemory() }})
+}
+
+// leaving is a store whose caller gives up in the middle of each replacement, which is done all the same.
+type leaving struct {
+	docstore.Store
+	leave context.CancelFunc
+}
+
+func (l leaving) Replace(ctx context.Context, c string, d docstore.Doc, old docstore.Rev) error {
+	if err := l.Store.Replace(ctx, c, d, old); err != nil {
+		return err
+	}
+	l.leave()
+	return ctx.Err()
+}
+
+// TestCollectionSettlesAfterItsContext finds out what became of a write although its context ended.
+func TestCollectionSettlesAfterItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := leaving{docstoretest.NewMemory(), cancel}
+	c := docstore.NewCollection[struct{}](s, "c")
+	rev, err := c.Insert(ctx, "k", struct{}{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Replace(ctx, "k", rev, struct{}{}); err != nil {
+		t.Errorf("got %v for a replacement that was made", err)
+	}
+}
+
+// TestStopped gives up on a store that stands still, and sees the write done when it goes on.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	s := docstoretest.NewFaulty(docstoretest.NewMemory(), docstoretest.Faults{})
+	c := docstore.NewCollection[struct{}](s, "c")
+	s.Stop(true)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Insert(ctx, "k", struct{}{}); !errs.Is(err, errs.DeadlineExceeded) {
+		t.Errorf("got %v, want DeadlineExceeded", err)
+	}
+	s.Stop(false)
+	s.Wait()
+	if _, _, err := c.Get(t.Context(), "k"); err != nil {
+		t.Errorf("got %v, want the document that was written late", err)
+	}
+	s.Away(true)
+	if _, _, err := c.Get(t.Context(), "k"); !errs.Is(err, errs.Unavailable) {
+		t.Errorf("got %v, want Unavailable", err)
+	}
 }
