@@ -35,12 +35,14 @@ func (s *Service) authenticate(r *http.Request) error {
 	if !ok {
 		return errs.Newf(errs.Unauthenticated, "an access key and its secret key are needed, as HTTP Basic")
 	}
-	good, err := s.checkSecret(r.Context(), access, secret)
-	if err != nil {
+	user, err := s.checkSecret(r.Context(), access, secret)
+	switch {
+	case err != nil:
 		return err
-	}
-	if !good {
+	case user == "":
 		return errs.Newf(errs.Unauthenticated, "the access key or the secret key is wrong")
+	case user != RootUser:
+		return errs.Newf(errs.PermissionDenied, "only keys of the user %s may use REST; the user %s has S3", RootUser, user).Because("NotRoot")
 	}
 	return nil
 }
@@ -54,22 +56,28 @@ func newDecoy(box *seal.Box) decoy {
 	return decoy{box.Seal(decoyContext, []byte(rand.Text()+rand.Text()))}
 }
 
-// checkSecret says whether access is an enabled key with this secret.
-func (s *Service) checkSecret(ctx context.Context, access, secret string) (bool, error) {
-	sealed, at, enabled := s.decoy.sealed, decoyContext, false
+// checkSecret returns the user of access if that is an enabled key with this secret, else "".
+func (s *Service) checkSecret(ctx context.Context, access, secret string) (user string, err error) {
+	sealed, at := s.decoy.sealed, decoyContext
 	if accessForm.MatchString(access) {
 		k, _, err := s.keys.Get(ctx, access)
 		switch {
 		case err == nil:
-			sealed, at, enabled = k.Sealed, keyContext(access), k.Enabled
+			sealed, at = k.Sealed, keyContext(access)
+			if k.Enabled {
+				user = k.User
+			}
 		case !errs.Is(err, errs.NotFound):
-			return false, err
+			return "", err
 		}
 	}
 	want, err := s.box.Open(at, sealed)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	a, b := sha256.Sum256([]byte(secret)), sha256.Sum256(want)
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && enabled, nil
+	if subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
+		return "", nil
+	}
+	return user, nil
 }

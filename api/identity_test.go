@@ -64,8 +64,16 @@ func TestKeys(t *testing.T) {
 	if k.User != "ann" || k.Status != "enabled" || len(k.AccessKey) != 20 || len(k.SecretKey) != 40 || got.header.Get("Location") != "/v1/default/keys/"+k.AccessKey {
 		t.Errorf("key %+v at %q", k, got.header.Get("Location"))
 	}
-	if got := r.as(t, k.AccessKey, k.SecretKey, "GET", "users/ann", ""); got.status != 200 {
-		t.Errorf("with the new key: %d %s", got.status, got.body)
+	for _, what := range []string{"GET users/ann", "GET keys", "POST keys"} {
+		method, path, _ := strings.Cut(what, " ")
+		if p := r.as(t, k.AccessKey, k.SecretKey, method, path, `{"user":"root"}`).problem(t); p.Status != 403 || p.Code != "NotRoot" {
+			t.Errorf("%s with a key of ann: %+v", what, p)
+		}
+	}
+	var second keyJSON
+	r.do(t, "POST", "keys", `{"user":"root"}`).into(t, 201, &second)
+	if got := r.as(t, second.AccessKey, second.SecretKey, "GET", "users/ann", ""); got.status != 200 {
+		t.Errorf("with a second key of root: %d %s", got.status, got.body)
 	}
 	id, err := r.identity.GetKey(t.Context(), &identitypb.GetKeyRequest{AccessKey: k.AccessKey})
 	if err != nil || id.GetUser() != "ann" || id.GetTenant() != "default" || !id.GetEnabled() {
