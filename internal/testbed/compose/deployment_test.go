@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,6 +19,8 @@ func TestDeployment(t *testing.T) {
 	e := docker.Start(t)
 	s := &stage{engine: e}
 	s.build(t)
+	withLibrados := make(chan error, 1)
+	go func() { withLibrados <- s.buildTarget(t.Context(), "ceph", cephImage) }() // while the rest mostly waits
 	for _, part := range []struct {
 		name string
 		run  func(t *testing.T)
@@ -30,6 +33,7 @@ func TestDeployment(t *testing.T) {
 		{"down and up", s.downAndUp},
 		{"demo", s.demo},
 		{"forgotten", s.forget},
+		{"image with librados", func(t *testing.T) { s.checkCeph(t, <-withLibrados) }},
 	} {
 		from := time.Now()
 		if !t.Run(part.name, part.run) {
@@ -63,8 +67,15 @@ func (s *stage) build(t *testing.T) {
 	}
 	t.Logf("stand-ins took %v", time.Since(from).Round(time.Second))
 	from = time.Now()
-	if _, err := s.engine.Run(t.Context(), "buildx", "build", "--progress", "plain", "--file", filepath.Join(dir, "deploy", "Dockerfile"), "--tag", image, dir); err != nil {
+	if err := s.buildTarget(t.Context(), "", image); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("the image took %v", time.Since(from).Round(time.Second))
+}
+
+// buildTarget builds a stage of the Dockerfile, "" the last one.
+func (s *stage) buildTarget(ctx context.Context, target, tag string) error {
+	_, err := s.engine.Run(ctx, "buildx", "build", "--progress", "plain", "--file", filepath.Join(s.project.Dir, "deploy", "Dockerfile"),
+		"--target", target, "--tag", tag, s.project.Dir)
+	return err
 }

@@ -151,11 +151,16 @@ func (s *stage) pid(ctx context.Context, container string) (int, error) {
 }
 
 func (s *stage) pause(ctx context.Context, _, container string) error {
-	if _, err := s.engine.Run(ctx, "pause", container); err != nil {
+	// runc gives up when the container's health check keeps starting processes before they are frozen.
+	err := until(ctx, healTime, func(ctx context.Context) error {
+		_, err := s.engine.Run(ctx, "pause", container)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	time.Sleep(faultTime)
-	_, err := s.engine.Run(ctx, "unpause", container)
+	_, err = s.engine.Run(ctx, "unpause", container)
 	return err
 }
 

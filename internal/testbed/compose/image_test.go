@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	image   = "gelato"
-	maxSize = 64 << 20 // bytes of the image: a binary and certificates
-	binary  = "usr/local/bin/gelato"
+	image     = "gelato"
+	cephImage = "gelato:ceph"
+	maxSize   = 64 << 20 // bytes of the image: a binary and certificates
+	binary    = "usr/local/bin/gelato"
 )
 
 // checkImage wants the image small, without root, with one static program, and with nothing else of ours in it.
@@ -61,6 +62,23 @@ func (s *stage) checkImage(t *testing.T) {
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
 			t.Errorf("the program is not static: it has a %v", p.Type)
+		}
+	}
+}
+
+// checkCeph wants the image with librados to run the same program, linked dynamically as librados needs it, without root.
+func (s *stage) checkCeph(t *testing.T, built error) {
+	if built != nil {
+		t.Fatal(built)
+	}
+	out, err := s.engine.Run(t.Context(), "run", "--rm", "--read-only", "--cap-drop", "ALL", "--entrypoint", "bash", cephImage, "-c",
+		"id -u; ls /usr/lib/*/librados.so.2; ldd /usr/local/bin/gelato; gelato version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"65532\n", "librados.so.2\n", "libc.so.6 => ", "gelato (devel)"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the image with librados says %q, want %q in it", out, want)
 		}
 	}
 }
