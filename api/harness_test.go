@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
-	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/docstore/docstoretest"
 	"github.com/opensds/gelato/internal/docstore/pebble"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/httpx"
@@ -38,7 +38,7 @@ const (
 type rig struct {
 	svc      *Service
 	url      string
-	docs     docstore.Store
+	docs     *docstoretest.Faulty
 	log      *lockedBuffer
 	identity identitypb.IdentityClient
 	flow     *flow
@@ -54,7 +54,7 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { docs.Close() })
-	r.docs = docs
+	r.docs = docstoretest.NewFaulty(docs, docstoretest.Faults{})
 	box, err := seal.New(bytes.Repeat([]byte{9}, 32))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func newRig(t *testing.T) *rig {
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l, conn := rpc.Pipe()
 	server := rpc.NewServer(rpc.ServerOptions{Logger: log})
-	r.svc, err = New(docs, box, Peers{backendpb.NewBackendsClient(conn), catalogpb.NewCatalogClient(conn), dataflowpb.NewDataflowClient(conn)},
+	r.svc, err = New(r.docs, box, Peers{backendpb.NewBackendsClient(conn), catalogpb.NewCatalogClient(conn), dataflowpb.NewDataflowClient(conn)},
 		Options{Telemetry: &telemetry.Telemetry{Log: log, Registry: prometheus.NewRegistry()}, EventInterval: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

@@ -342,3 +342,22 @@ func TestDurations(t *testing.T) {
 		}
 	}
 }
+
+// While the state is away REST answers 503 as a problem, whatever is asked and by whom, and goes on by itself. A wrong secret is not told from a good one then.
+func TestStateAway(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, on := range []bool{true, false} {
+		r.docs.Away(on)
+		for _, c := range []struct{ method, path, body string }{{"GET", "keys", ""}, {"POST", "users", `{"name":"u"}`}, {"GET", "jobs", ""}} {
+			a := r.do(t, c.method, c.path, c.body)
+			if on && a.problem(t).Status != 503 || !on && a.status/100 != 2 {
+				t.Errorf("away %v: %s %s answers %d %s", on, c.method, c.path, a.status, a.body)
+			}
+		}
+		want := map[bool]int{true: 503, false: 401}[on]
+		if a := r.as(t, rootAccess, "wrong", "GET", "keys", ""); a.status != want {
+			t.Errorf("away %v: a wrong secret gets %d, want %d", on, a.status, want)
+		}
+	}
+}

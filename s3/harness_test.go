@@ -21,6 +21,7 @@ import (
 	"github.com/opensds/gelato/adapters/all"
 	"github.com/opensds/gelato/adapters/pool"
 	"github.com/opensds/gelato/internal/blob"
+	"github.com/opensds/gelato/internal/docstore/docstoretest"
 	"github.com/opensds/gelato/internal/docstore/pebble"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/httpx"
@@ -46,6 +47,7 @@ type gateway struct {
 	catalog *catalog.Catalog
 	service *Service
 	reg     *registry
+	docs    *docstoretest.Faulty
 }
 
 // registry serves the backends and access keys of a test over gRPC, as the backend and api services do.
@@ -113,7 +115,7 @@ func newGateway(t *testing.T, o Options) *gateway {
 	client := backendpb.NewBackendsClient(conn)
 	stores := pool.New(client, box, all.Registry(), pool.Options{})
 	t.Cleanup(stores.Close)
-	heads := newCatalog(t, stores)
+	heads, state := newCatalog(t, stores)
 	service, err := New(Deps{Catalog: heads, Places: stores, Backends: client, Identity: identitypb.NewIdentityClient(conn), Secrets: box}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +126,7 @@ func newGateway(t *testing.T, o Options) *gateway {
 	}
 	web := httpx.NewServer(service.Handler(), service.o.Log)
 	serve(t, func(context.Context) error { return web.Serve(l) }, func() { web.Close() })
-	return &gateway{t: t, reg: reg, url: "http://" + l.Addr().String(), pool: stores, catalog: heads, service: service}
+	return &gateway{t: t, reg: reg, docs: state, url: "http://" + l.Addr().String(), pool: stores, catalog: heads, service: service}
 }
 
 func (r *registry) addKey(box *seal.Box, access, secret, user string, enabled bool) {
@@ -132,18 +134,19 @@ func (r *registry) addKey(box *seal.Box, access, secret, user string, enabled bo
 }
 
 // newCatalog is a catalog whose documents are in memory.
-func newCatalog(t *testing.T, stores *pool.Pool) *catalog.Catalog {
+func newCatalog(t *testing.T, stores *pool.Pool) (*catalog.Catalog, *docstoretest.Faulty) {
 	t.Helper()
 	docs, err := pebble.Open("state", pebble.Options{FS: vfs.NewMem()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { docs.Close() })
-	c, err := catalog.New(docs, stores, blob.TagOf("test"), catalog.Options{})
+	state := docstoretest.NewFaulty(docs, docstoretest.Faults{})
+	c, err := catalog.New(state, stores, blob.TagOf("test"), catalog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c
+	return c, state
 }
 
 // serve runs f until the test is over and waits for it.

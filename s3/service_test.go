@@ -274,3 +274,28 @@ func TestBucketsOnABackendThatGoes(t *testing.T) {
 		t.Errorf("got %v, want 400 InvalidLocationConstraint", a)
 	}
 }
+
+// While the state is away every operation answers 503, which SDKs try again, and when it is back everything is as it was.
+func TestStateAway(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	name := g.bucket("away", "")
+	put := call{method: "PUT", path: "/" + name + "/k", body: []byte("hello")}
+	if a := g.send(put); a.status != 200 {
+		t.Fatal(a)
+	}
+	calls := []call{put, {method: "GET", path: "/" + name + "/k"}, {method: "HEAD", path: "/" + name + "/k"}, {method: "DELETE", path: "/" + name + "/other"},
+		{method: "GET", path: "/" + name}, {method: "GET", path: "/"}, {method: "PUT", path: "/another"}, {method: "POST", path: "/" + name + "/k", query: "uploads="}}
+	for _, on := range []bool{true, false} {
+		g.docs.Away(on)
+		for _, c := range calls {
+			a := g.send(c)
+			if on && a.status != 503 || on && c.method != "HEAD" && a.String() != "503 ServiceUnavailable" || !on && a.status/100 != 2 {
+				t.Errorf("away %v: %s %s?%s answers %v", on, c.method, c.path, c.query, a)
+			}
+		}
+	}
+	if a := g.send(call{method: "GET", path: "/" + name + "/k"}); string(a.body) != "hello" {
+		t.Errorf("afterwards the object is %v", a)
+	}
+}
