@@ -50,7 +50,7 @@ func TestRelocateUnderBlows(t *testing.T) {
 	}, blows.run)
 	blows.wantAll()
 	s.wantQuiet()
-	s.wantWrites(wrote, false)
+	s.wantWrites(wrote, 0)
 	s.wantStores(storeB, s.wantFinal(storeB), 2*time.Minute)
 	for i, job := range jobs {
 		s.wantReport(job, places[i%2], places[(i+1)%2], objects)
