@@ -1,8 +1,8 @@
-// Package readme finds the commands that README.md tells its readers to run. Its own tests run them with `make run`, those of
-// internal/testbed/compose with docker compose.
+// Package readme finds the commands that README.md tells its readers to run. Its own tests run them with `make run` and with
+// services started by hand, those of internal/testbed/compose with docker compose.
 //
 // A code block that begins with ```sh is commands; one with ```sh tour belongs to the first migration, whose blocks run one after the
-// other in one shell, with those marked run or compose, which are for one way of starting only.
+// other in one shell, with those marked run, compose or serve, which are for one way of starting only.
 package readme
 
 import (
