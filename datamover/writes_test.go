@@ -3,6 +3,7 @@ package datamover
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 // flaky is a catalog of which the first calls fail, each kind of them in another way.
 type flaky struct {
 	catalogpb.CatalogClient
-	commits, renews int
+	commits, renews atomic.Int32
 	reason          string
 }
 
@@ -25,9 +26,8 @@ func (f *flaky) Begin(_ context.Context, r *catalogpb.BeginRequest, _ ...grpc.Ca
 }
 
 func (f *flaky) Commit(context.Context, *catalogpb.CommitRequest, ...grpc.CallOption) (*catalogpb.CommitResponse, error) {
-	f.commits++
 	result := &catalogpb.CommitResponse_Result{Rev: "r"}
-	switch f.commits {
+	switch f.commits.Add(1) {
 	case 1: // the answer is lost
 		return nil, errs.Newf(errs.Unavailable, "a service is not available")
 	case 2:
@@ -37,9 +37,8 @@ func (f *flaky) Commit(context.Context, *catalogpb.CommitRequest, ...grpc.CallOp
 }
 
 func (f *flaky) Renew(context.Context, *catalogpb.RenewRequest, ...grpc.CallOption) (*catalogpb.RenewResponse, error) {
-	f.renews++
 	failure := &catalogpb.Failure{}
-	switch f.renews {
+	switch f.renews.Add(1) {
 	case 1:
 		failure.Code = "unavailable"
 	case 3:
@@ -52,7 +51,7 @@ func TestCommitsAndRenewalsAreRepeated(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		reason  string
-		commits int
+		commits int32
 		code    errs.Code
 	}{{"UnknownOutcome", 3, errs.Unknown}, {writeExpired, 2, errs.Unavailable}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -69,16 +68,16 @@ func TestCommitsAndRenewalsAreRepeated(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(12500 * time.Millisecond) // renewed after a third of its time, and a second later again
-			if f.renews != 2 {
-				t.Errorf("%d renewals, want 2", f.renews)
+			if n := f.renews.Load(); n != 2 {
+				t.Errorf("%d renewals, want 2", n)
 			}
 			time.Sleep(time.Minute) // the third one says that it was given up
-			if f.renews != 3 {
-				t.Errorf("%d renewals, want 3", f.renews)
+			if n := f.renews.Load(); n != 3 {
+				t.Errorf("%d renewals, want 3", n)
 			}
 			rev, err := w.commit(t.Context(), g, &catalogpb.CommitRequest_Item{}, func() error { return nil })
-			if errs.CodeOf(err) != c.code || f.commits != c.commits || (err == nil) != (rev == "r") {
-				t.Errorf("got %q, %v after %d commits, want code %v after %d", rev, err, f.commits, c.code, c.commits)
+			if errs.CodeOf(err) != c.code || f.commits.Load() != c.commits || (err == nil) != (rev == "r") {
+				t.Errorf("got %q, %v after %d commits, want code %v after %d", rev, err, f.commits.Load(), c.code, c.commits)
 			}
 			cancel()
 			<-ended

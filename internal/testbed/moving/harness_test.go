@@ -70,6 +70,7 @@ type options struct {
 	noLeader  bool
 	openTasks int
 	grace     time.Duration
+	writeTTL  time.Duration
 	docs      func(docstore.Store) docstore.Store // wraps what the services see of their state
 	queue     func(queue.Queue) queue.Queue       // and of the queue
 }
@@ -98,7 +99,7 @@ func newRig(t *testing.T, o options) *rig {
 	if o.grace == 0 {
 		o.grace = time.Hour
 	}
-	r.catalog, err = catalog.New(r.docs, r.pool, blob.TagOf(id), catalog.Options{Log: r.log, GarbageGrace: o.grace})
+	r.catalog, err = catalog.New(r.docs, r.pool, blob.TagOf(id), catalog.Options{Log: r.log, GarbageGrace: o.grace, TTL: o.writeTTL})
 	r.check(err)
 	places, err := backend.New(t.Context(), r.docs, box, types, backend.Peers{Catalog: r.heads}, backend.Options{Logger: r.log})
 	r.check(err)

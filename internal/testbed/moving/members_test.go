@@ -63,7 +63,7 @@ func doubled(t *testing.T, seed uint64, o options) (*rig, *docstoretest.Faulty, 
 	t.Cleanup(docs.Wait)
 
 	l, conn := rpc.Pipe()
-	second, err := catalog.New(r.docs, r.pool, r.tag, catalog.Options{Log: r.log, GarbageGrace: time.Hour})
+	second, err := catalog.New(r.docs, r.pool, r.tag, catalog.Options{Log: r.log, GarbageGrace: time.Hour, TTL: o.writeTTL})
 	r.check(err)
 	r.serve(l, conn, catalogrpc.New(second, catalogrpc.Options{Log: r.log}).Register)
 	r.start(second.Run)
@@ -109,7 +109,7 @@ func (r *rig) patient(id string) *dataflowpb.Job {
 func TestOutagesUnderSeveralOfEach(t *testing.T) {
 	t.Parallel()
 	const objects = 400
-	r, docs, work := doubled(t, 1, options{leaseTTL: 4 * time.Second, openTasks: 8})
+	r, docs, work := doubled(t, 1, options{leaseTTL: 4 * time.Second, writeTTL: 5 * time.Second, openTasks: 8})
 	src, b := r.place("bucket", "a", ""), r.backend("b")
 	want := r.fill(src.put, objects)
 	r.faults.set(func(f *faults) {
@@ -126,7 +126,7 @@ func TestOutagesUnderSeveralOfEach(t *testing.T) {
 	j := r.launch(relocate("bucket-a", "b"))
 	chaos := r.start(func(ctx context.Context) error {
 		rng := rand.New(rand.NewPCG(1, 1))
-		for n := 0; ctx.Err() == nil; n++ {
+		for n := 0; n < 8 && ctx.Err() == nil; n++ { // on a busy machine nothing would ever be done in between
 			time.Sleep(time.Duration(300+rng.IntN(700)) * time.Millisecond)
 			switch n % 4 {
 			case 0:
