@@ -17,7 +17,7 @@ import (
 // What is excused: requests to S3 while s3 or the state server is down; REST while any service that it asks, or the state server is. Nothing else:
 // not when another service, the broker, or a datamover is struck, and never a wrong byte or a version that the model forbids.
 //
-// With GELATO_SOAK=1 it takes the whole data set.
+// With GELATO_SOAK=1 it takes the whole data set, and two processes of every service that may have them.
 func TestRelocateUnderBlows(t *testing.T) {
 	if testbed.Short() {
 		t.Skip("needs real servers")
@@ -26,14 +26,16 @@ func TestRelocateUnderBlows(t *testing.T) {
 	for i := range 2 {
 		objects = append(objects, dataset.Object{Key: fmt.Sprintf("big/%d.bin", i), Version: 1, Size: 64 << 20})
 	}
+	var o testbed.ClusterOptions
 	if os.Getenv("GELATO_SOAK") == "1" {
 		objects = dataset.Standard()
+		o = testbed.ClusterOptions{S3s: 2, Dataflows: 2, Schedulers: 2}
 	}
 	dir := t.TempDir()
 	if err := dataset.Write(dir, objects); err != nil {
 		t.Fatal(err)
 	}
-	s := newStage(t, apart(quick, testbed.ClusterOptions{}, nil))
+	s := newStage(t, apart(quick, o, nil))
 	s.fill(dir, objects, spareKeys/5)
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
 	defer cancel()

@@ -72,9 +72,9 @@ func apart(ttl timing, o testbed.ClusterOptions, into **testbed.Cluster) func(*t
 			return all
 		}}
 		for _, name := range c.Names() {
-			service, _, _ := strings.Cut(name, "-")
+			service, _, _ := strings.Cut(name, "-") // a second s3 serves the other services alone
 			s.blows = append(s.blows, blow{
-				name: "kill " + name, s3: service == "s3", rest: service != "scheduler" && service != "datamover",
+				name: "kill " + name, s3: name == "s3", rest: service != "scheduler" && service != "datamover",
 				strike: func() error { c.Kill(name); return nil }, heal: func() error { return c.Restart(name) },
 			})
 		}
