@@ -34,7 +34,9 @@ unpack() {
 # Debian 13's engine needs glibc 2.34 only and has compose 2; its runc needs a newer one.
 unpack trixie docker.io docker-cli docker-compose docker-buildx containerd
 unpack bookworm runc
-cp "$work"/root/usr/{bin,sbin}/{docker,dockerd,docker-proxy,containerd,containerd-shim-runc-v2,runc} "$dir/bin/" 2>/dev/null || true
+for b in docker dockerd docker-proxy containerd containerd-shim-runc-v2 runc; do
+	install -m 755 "$(find "$work/root/usr/bin" "$work/root/usr/sbin" -type f -name "$b")" "$dir/bin/"
+done
 cp "$work"/root/usr/libexec/docker/cli-plugins/{docker-compose,docker-buildx} "$dir/cli-plugins/"
 for b in dockerd docker containerd runc; do "$dir/bin/$b" --version >/dev/null; done
 
