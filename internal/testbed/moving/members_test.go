@@ -94,7 +94,7 @@ func (r *rig) patient(id string) *dataflowpb.Job {
 			continue
 		}
 		if c := j.Counters; c.PassedCount+c.SkippedCount+c.FailedCount > c.TotalCount {
-			r.t.Errorf("more was dealt with than there is: %v", c)
+			r.t.Errorf("more was dealt with than there is: %v", j)
 		}
 		if last = j; j.Status != "running" && j.Status != "pending" {
 			return j
