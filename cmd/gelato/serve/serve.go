@@ -26,7 +26,7 @@ const handBack = 5 * time.Second
 // only away is waited for: meanwhile HTTP answers that the service is not ready, and gRPC is listened on but not served.
 func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Writer) (err error) {
 	defer func() { err = assemble.Stopped(ctx, err) }()
-	assemble.TuneMemory()
+	assemble.TuneRuntime()
 	tel.Log = tel.Log.With("process", s.name)
 	credentials, err := s.credentials()
 	if err != nil {

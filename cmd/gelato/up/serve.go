@@ -23,7 +23,7 @@ import (
 // serve runs everything until ctx ends and everything is drained.
 func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Writer) (err error) {
 	defer func() { err = assemble.Stopped(ctx, err) }()
-	assemble.TuneMemory()
+	assemble.TuneRuntime()
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
 		return errs.New(errs.InvalidArgument, "the data directory cannot be made", err)
 	}
