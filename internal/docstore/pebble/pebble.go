@@ -24,9 +24,9 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-// Memory: at most the cache and memTables * memTableBytes, about 112 MiB.
+// Memory: at most the cache and memTables * memTableBytes, about 96 MiB.
 const (
-	cacheBytes    = 64 << 20
+	cacheBytes    = 48 << 20
 	memTableBytes = 16 << 20
 	memTables     = 3
 )
