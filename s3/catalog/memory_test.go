@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -41,6 +42,13 @@ func (m *memDocs) coll(name string) *memColl {
 		m.colls[name] = c
 	}
 	return c
+}
+
+// all returns the documents of a collection.
+func (m *memDocs) all(collection string) []docstore.Doc {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Values(m.coll(collection).docs))
 }
 
 func (m *memDocs) enter(ctx context.Context, collection string) error {

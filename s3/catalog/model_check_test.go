@@ -109,7 +109,7 @@ func (r *run) deleteNative(backend, key string) {
 	if !n.dropped.IsZero() && time.Since(n.dropped) < r.grace-2*modelSkew {
 		r.violate("%s %s was deleted %v after it was replaced", backend, key, time.Since(n.dropped))
 	}
-	for _, d := range r.docs.coll(collUploads).docs {
+	for _, d := range r.docs.all(collUploads) {
 		if u, err := decodeUpload(d); err == nil && u.Location.BackendID == backend && u.Location.NativeKey == key && u.state != upAborting && u.state != upDone {
 			r.violate("%s %s was deleted while upload %s needs it", backend, key, u.ID)
 		}
