@@ -28,7 +28,10 @@ type Engine struct {
 // Start starts an engine and waits until it answers. It ends with the test, its containers before it.
 func Start(t testing.TB) *Engine {
 	t.Helper()
-	dockerd := testbed.Binary(t, "docker/bin/dockerd") // skips if Short
+	if testbed.Short() {
+		t.Skip("a Docker engine is left out of the short tests")
+	}
+	dockerd := testbed.Binary(t, "docker/bin/dockerd")
 	dir := os.Getenv(dirEnv)
 	if dir == "" {
 		t.Fatal("the package's TestMain does not call docker.Main")
