@@ -139,10 +139,8 @@ func (s *Service) Run(ctx context.Context) error {
 			if err != nil {
 				wait = problem.Delay(healAgain, healInterval)
 			}
-			select {
-			case <-ctx.Done():
+			if !trouble.Sleep(ctx, wait) {
 				return nil
-			case <-time.After(wait):
 			}
 		}
 	})

@@ -120,7 +120,7 @@ func (a *attempt) giveBack(ctx context.Context, err error) error {
 	}
 	if errs.Retryable(err) || errs.CodeOf(err) == errs.Canceled {
 		a.log.WarnContext(ctx, "a task is given back", "task", a.task.GetId(), "err", err)
-		sleep(ctx, beatInterval)
+		trouble.Sleep(ctx, beatInterval)
 		return errGiven
 	}
 	a.log.ErrorContext(ctx, "a task fails", "task", a.task.GetId(), "err", err)
@@ -139,7 +139,7 @@ func (a *attempt) beat(ctx context.Context, cancel context.CancelCauseFunc) {
 		cancel(errLost)
 	}
 	problem := trouble.New(a.log, "heartbeats are not heard", "task", a.task.GetId())
-	for sleep(ctx, min(beatInterval, a.ttl/4)) {
+	for trouble.Sleep(ctx, min(beatInterval, a.ttl/4)) {
 		if a.alive() != nil {
 			lose()
 			return
@@ -201,7 +201,7 @@ func (a *attempt) report(parent context.Context, cause error) {
 			return
 		}
 		a.log.WarnContext(ctx, "a task was not reported", "task", a.task.GetId(), "err", err)
-		if !errs.Retryable(err) || parent.Err() != nil || !sleep(parent, backoff) {
+		if !errs.Retryable(err) || parent.Err() != nil || !trouble.Sleep(parent, backoff) {
 			return // when it runs out, the lease goes to somebody else
 		}
 	}
@@ -214,7 +214,7 @@ func (a *attempt) letGo(parent context.Context) {
 		call, cancel := context.WithTimeout(context.WithoutCancel(parent), callLimit)
 		_, err := a.Dataflow.FinishTask(call, &dataflowpb.FinishTaskRequest{TaskId: a.task.GetId(), Epoch: a.epoch, Stopped: true})
 		cancel()
-		if !errs.Retryable(err) || !sleep(parent, beatInterval) {
+		if !errs.Retryable(err) || !trouble.Sleep(parent, beatInterval) {
 			return
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 // awayLimit bounds the wait of one object for services that do not answer.
@@ -48,5 +49,5 @@ func (w *absence) wait(ctx context.Context, err error) bool {
 	if w.n++; w.n == 1 {
 		w.since = time.Now()
 	}
-	return time.Since(w.since) < awayLimit && sleep(ctx, pause(w.n))
+	return time.Since(w.since) < awayLimit && trouble.Sleep(ctx, pause(w.n))
 }

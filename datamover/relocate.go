@@ -12,6 +12,7 @@ import (
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/blob"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/catalogpb"
 )
 
@@ -57,7 +58,7 @@ func (a *attempt) each(ctx context.Context, prepare func(ctx context.Context, en
 func (a *attempt) persist(ctx context.Context, call func() error) error {
 	for n := 1; ; n++ {
 		err := call()
-		if err == nil || !errs.Retryable(err) || n == tries || !sleep(ctx, pause(n)) {
+		if err == nil || !errs.Retryable(err) || n == tries || !trouble.Sleep(ctx, pause(n)) {
 			return err
 		}
 	}
@@ -161,7 +162,7 @@ func (a *attempt) relocateOne(ctx context.Context, i int, head *catalogpb.Object
 			a.fail(i, err)
 			return
 		}
-		if !again && !sleep(ctx, pause(n)) {
+		if !again && !trouble.Sleep(ctx, pause(n)) {
 			return
 		}
 	}

@@ -133,7 +133,7 @@ func (s *Service) Run(ctx context.Context) error {
 		if ctx.Err() != nil || errs.Is(err, errs.InvalidArgument) {
 			return err
 		}
-		sleep(ctx, problem.Delay(time.Second, maxPause))
+		trouble.Sleep(ctx, problem.Delay(time.Second, maxPause))
 	}
 }
 
@@ -162,18 +162,6 @@ func acquire(ctx context.Context, slots chan struct{}) bool {
 		return true
 	case <-ctx.Done():
 		return false
-	}
-}
-
-// sleep waits and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return ctx.Err() == nil
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 const partTries = 3
@@ -319,7 +320,7 @@ func (s *Service) copyPart(ctx context.Context, f from, t to, id string, n int, 
 			return p, sum, nil
 		}
 		progress.Add(-got)
-		if try == partTries || !errs.Retryable(err) || !sleep(ctx, pause(try)) {
+		if try == partTries || !errs.Retryable(err) || !trouble.Sleep(ctx, pause(try)) {
 			return p, nil, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/overwrite"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/catalogpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
 )
@@ -96,7 +97,7 @@ func (a *attempt) transferOne(ctx context.Context, i int, head *catalogpb.Object
 			a.fail(i, err)
 			return
 		}
-		if !again && !sleep(ctx, pause(n)) {
+		if !again && !trouble.Sleep(ctx, pause(n)) {
 			return
 		}
 	}
@@ -447,7 +448,7 @@ func (a *attempt) removeSource(ctx context.Context, j *journey, etag string) (ho
 			return "", sourceError{err}
 		case absent.wait(ctx, err):
 			n--
-		case !errs.Retryable(err) || n == tries || !sleep(ctx, pause(n)):
+		case !errs.Retryable(err) || n == tries || !trouble.Sleep(ctx, pause(n)):
 			return "", errs.New(errs.CodeOf(err), "the copy is there, but the source was not deleted", fmt.Errorf("delete source: %w", err))
 		}
 	}

@@ -74,7 +74,7 @@ func (w *writes) run(ctx context.Context) {
 	wg.Go(func() { w.begins.run(ctx) })
 	wg.Go(func() { w.commits.run(ctx) })
 	wg.Go(func() { w.deletes.run(ctx) })
-	for sleep(ctx, time.Second) {
+	for trouble.Sleep(ctx, time.Second) {
 		w.renew(ctx)
 	}
 	wg.Wait()
@@ -193,7 +193,7 @@ func (w *writes) commit(ctx context.Context, g *grant, item *catalogpb.CommitReq
 			w.forget(g)
 			return c.rev, nil
 		}
-		if !errs.Retryable(c.err) || errs.ReasonOf(c.err) == writeExpired || n == tries || !sleep(ctx, pause(n)) {
+		if !errs.Retryable(c.err) || errs.ReasonOf(c.err) == writeExpired || n == tries || !trouble.Sleep(ctx, pause(n)) {
 			return "", ofService(c.err)
 		}
 	}

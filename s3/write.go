@@ -145,10 +145,7 @@ func (s *Service) keep(ctx context.Context, w *catalog.Write, cancel context.Can
 		if err != nil {
 			pause = w.TTL / 20
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
+		trouble.Sleep(ctx, pause)
 	}
 }
 

@@ -80,7 +80,7 @@ func (s *Service) drive(ctx context.Context, j *dataflowpb.Job) {
 				return
 			}
 		}
-		if !sleep(ctx, problem.Delay(wait, maxBackoff)) {
+		if !trouble.Sleep(ctx, problem.Delay(wait, maxBackoff)) {
 			return
 		}
 	}
@@ -117,7 +117,7 @@ func (d *driver) advance(ctx context.Context) (*dataflowpb.Job, error) {
 		}
 	}
 	for isOpen(j) {
-		if !sleep(ctx, wait) {
+		if !trouble.Sleep(ctx, wait) {
 			return j, ctx.Err()
 		}
 		if j, err = d.Dataflow.GetJob(ctx, &dataflowpb.ByName{IdOrName: d.id}); err != nil {

@@ -77,7 +77,7 @@ func (p *publisher) due(unheld []*dataflowpb.Task) (ids []string) {
 // republish looks after the tasks of a job that nobody holds, until ctx ends.
 func (d *driver) republish(ctx context.Context) {
 	problem := trouble.New(d.log, "tasks cannot be published again", "job", d.id)
-	for sleep(ctx, problem.Delay(time.Second, maxPause)) {
+	for trouble.Sleep(ctx, problem.Delay(time.Second, maxPause)) {
 		unheld, err := d.Dataflow.UnheldTasks(ctx, &dataflowpb.UnheldTasksRequest{JobId: d.id, Limit: 1000})
 		if err == nil {
 			err = d.pub.publish(ctx, d.pub.due(unheld.GetTasks())...)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/catalogpb"
 	"github.com/opensds/gelato/proto/dataflowpb"
 )
@@ -44,7 +45,7 @@ func (d *driver) relocatePass(ctx context.Context, j *dataflowpb.Job) (*dataflow
 		return j, err
 	}
 	for j.GetOpenTasks() > 0 {
-		if !sleep(ctx, wait) {
+		if !trouble.Sleep(ctx, wait) {
 			return j, ctx.Err()
 		}
 		if j, err = d.Dataflow.GetJob(ctx, &dataflowpb.ByName{IdOrName: d.id}); err != nil {
@@ -107,7 +108,7 @@ func (d *driver) settle(ctx context.Context) (bool, error) {
 				return false, err
 			}
 		}
-		if !sleep(ctx, pause) {
+		if !trouble.Sleep(ctx, pause) {
 			return false, ctx.Err()
 		}
 	}

@@ -127,7 +127,7 @@ func (s *Service) watchJobs(ctx context.Context) {
 			})
 		}
 		mu.Unlock()
-		if !sleep(ctx, problem.Delay(s.o.Poll, maxPause)) {
+		if !trouble.Sleep(ctx, problem.Delay(s.o.Poll, maxPause)) {
 			return
 		}
 	}
@@ -138,7 +138,7 @@ func (s *Service) watchPlans(ctx context.Context) {
 	problem := trouble.New(s.log, "plans that are due cannot be looked for")
 	for {
 		problem.Saw(ctx, s.runDue(ctx, time.Now()))
-		if !sleep(ctx, problem.Delay(time.Second, maxPause)) {
+		if !trouble.Sleep(ctx, problem.Delay(time.Second, maxPause)) {
 			return
 		}
 	}
@@ -171,17 +171,5 @@ func (s *Service) runDue(ctx context.Context, t time.Time) error {
 		if !page.GetMore() || len(page.GetPlans()) == 0 {
 			return nil
 		}
-	}
-}
-
-// sleep waits and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return ctx.Err() == nil
 	}
 }

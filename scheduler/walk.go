@@ -11,6 +11,7 @@ import (
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/overwrite"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/dataflowpb"
 )
 
@@ -191,7 +192,7 @@ func (c *cutter) cut(ctx context.Context) error {
 		r, err := c.Dataflow.AddTask(ctx, request)
 		switch {
 		case errs.Is(err, errs.ResourceExhausted):
-			if !sleep(ctx, wait) {
+			if !trouble.Sleep(ctx, wait) {
 				return ctx.Err()
 			}
 			continue

@@ -71,8 +71,8 @@ func acquire(ctx context.Context, docs docstore.Store, name string, o Options) (
 		case err != nil:
 			wait = l.poll()
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return nil, fmt.Errorf("acquire lease %s: %w", name, err)
+		if !trouble.Sleep(ctx, wait) {
+			return nil, fmt.Errorf("acquire lease %s: %w", name, ctx.Err())
 		}
 	}
 }
@@ -210,15 +210,4 @@ func (l *Lease) set(ctx context.Context, rec record) error {
 
 func (l *Lease) lost() error {
 	return errs.Newf(errs.FailedPrecondition, "the lease %s is held no more", l.name).Because(Lost)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

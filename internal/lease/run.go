@@ -13,6 +13,7 @@ import (
 
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 // Options of Run and Share; the zero value works.
@@ -102,7 +103,7 @@ func (l *Lease) keep(ctx context.Context, cancel context.CancelCauseFunc) {
 	deadline := time.AfterFunc(l.Remaining(), func() { cancel(ErrLost) })
 	defer deadline.Stop()
 	wait := l.ttl / 3
-	for sleep(ctx, wait) == nil {
+	for trouble.Sleep(ctx, wait) {
 		limited, stop := context.WithTimeout(ctx, l.Remaining())
 		err := l.Renew(limited)
 		stop()

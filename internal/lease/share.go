@@ -56,7 +56,7 @@ func (s *share) run(ctx context.Context) {
 	for {
 		wait, err := s.look(ctx, &holders)
 		s.problem.Saw(ctx, err)
-		if sleep(ctx, wait) != nil {
+		if !trouble.Sleep(ctx, wait) {
 			return
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-// callersOf lists the services that call each service; nobody else is admitted. Whoever opens stores also calls backend.
-func callersOf(service string) []string {
+// Callers lists the services that call a service; its server admits nobody else. Whoever opens stores also calls backend.
+func Callers(service string) []string {
 	switch service {
 	case "api": // identity
 		return []string{"s3"}
@@ -32,7 +32,7 @@ func admission(c Credentials, name string) func(ctx context.Context, method stri
 	if c == (Credentials{}) {
 		return func(context.Context, string) error { return nil }
 	}
-	callers, healthMethods := callersOf(name), "/"+healthpb.Health_ServiceDesc.ServiceName+"/"
+	callers, healthMethods := Callers(name), "/"+healthpb.Health_ServiceDesc.ServiceName+"/"
 	return func(ctx context.Context, method string) error {
 		p, _ := peer.FromContext(ctx)
 		if p == nil {

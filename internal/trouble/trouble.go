@@ -81,12 +81,20 @@ func Persist(ctx context.Context, log *slog.Logger, what string, do func(ctx con
 		if l.Saw(ctx, err); err == nil {
 			return nil
 		}
-		t := time.NewTimer(l.Delay(100*time.Millisecond, 5*time.Second))
-		select {
-		case <-ctx.Done():
-			t.Stop()
+		if !Sleep(ctx, l.Delay(100*time.Millisecond, 5*time.Second)) {
 			return err
-		case <-t.C:
 		}
+	}
+}
+
+// Sleep waits for d and reports whether ctx is still alive then; it ends with ctx.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return ctx.Err() == nil
 	}
 }

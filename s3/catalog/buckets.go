@@ -8,6 +8,7 @@ import (
 
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 const (
@@ -201,7 +202,8 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 		err = c.write(ctx, replaceOp(collBuckets, doc, b.Rev))
 		if err == nil {
 			c.cache.put(next)
-			return next, wait(ctx, cacheTTL)
+			trouble.Sleep(ctx, cacheTTL)
+			return next, ctx.Err()
 		}
 		if errs.Is(err, errs.FailedPrecondition) {
 			b, err = c.readBucket(ctx, name)
@@ -211,7 +213,8 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 		return Bucket{}, fmt.Errorf("set placement: %w", err)
 	}
 	if c.now().Sub(b.Rev.Time()) < cacheTTL+maxSkew { // perhaps an earlier call made it so just now, and its answer was lost
-		return b, wait(ctx, cacheTTL)
+		trouble.Sleep(ctx, cacheTTL)
+		return b, ctx.Err()
 	}
 	return b, nil
 }
@@ -347,16 +350,4 @@ func (c *Catalog) bucketAlive(ctx context.Context, b Bucket) error {
 		return noSuchBucket()
 	}
 	return err
-}
-
-// wait sleeps, but no longer than ctx lasts.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

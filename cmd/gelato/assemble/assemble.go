@@ -8,6 +8,7 @@ package assemble
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,6 +18,7 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/lease"
 	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/internal/run"
 	"github.com/opensds/gelato/internal/seal"
 	"github.com/opensds/gelato/internal/telemetry"
@@ -98,19 +100,13 @@ func Build(ctx context.Context, name string, d Deps, o Options) (*Service, error
 	return nil, errs.Newf(errs.InvalidArgument, "there is no service %q", name)
 }
 
-// Calls returns the services that a service calls.
+// Calls returns the services that a service calls, in alphabetical order.
 func Calls(name string) []string {
-	switch name {
-	case "backend":
-		return []string{"dataflow", "s3"}
-	case "api":
-		return []string{"backend", "dataflow", "s3"}
-	case "s3":
-		return []string{"api", "backend"}
-	case "dataflow":
-		return []string{"backend", "s3"}
-	case "scheduler", "datamover":
-		return []string{"backend", "dataflow", "s3"}
+	var called []string
+	for _, s := range slices.Sorted(slices.Values(Names())) {
+		if slices.Contains(rpc.Callers(s), name) {
+			called = append(called, s)
+		}
 	}
-	return nil
+	return called
 }

@@ -3,6 +3,8 @@ package assemble
 import (
 	"bufio"
 	"bytes"
+	"crypto/rand"
+	"fmt"
 	"strings"
 
 	"github.com/opensds/gelato/internal/errs"
@@ -30,6 +32,11 @@ func RootCredentials(file string, lookupEnv func(string) (string, bool)) (access
 		return "", "", errs.Newf(errs.InvalidArgument, "no root credentials: set %s and %s, or --root-credentials-file", RootAccessKey, RootSecretKey)
 	}
 	return ReadCredentials(file)
+}
+
+// NewCredentials makes the content of such a file, with fresh root credentials.
+func NewCredentials() []byte {
+	return fmt.Appendf(nil, "%s=GR%s\n%s=%s\n", RootAccessKey, rand.Text()[:18], RootSecretKey, rand.Text()+rand.Text())
 }
 
 // ReadCredentials reads a file of NAME=VALUE lines with both names, which must be as secretfile wants it.

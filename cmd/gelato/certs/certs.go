@@ -88,19 +88,31 @@ func (f *folder) init() error {
 
 // renew makes the services' certificates again; each keeps the hosts that it had.
 func (f *folder) renew() error {
-	cert, err := os.ReadFile(filepath.Join(f.dir, "ca.crt"))
-	if err != nil {
+	if _, err := os.Lstat(filepath.Join(f.dir, "ca.crt")); err != nil {
 		return errs.New(errs.InvalidArgument, "there is no authority; `gelato certs init` makes one", err)
 	}
-	key, err := os.ReadFile(filepath.Join(f.dir, "ca.key"))
+	a, err := loadAuthority(f.dir)
 	if err != nil {
-		return errs.New(errs.InvalidArgument, "the authority's key cannot be read", err)
+		return err
+	}
+	return f.issue(a)
+}
+
+// loadAuthority reads ca.crt and ca.key, which must be there.
+func loadAuthority(dir string) (*certs.Authority, error) {
+	cert, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
+	if err != nil {
+		return nil, errs.New(errs.InvalidArgument, "the authority's certificate cannot be read", err)
+	}
+	key, err := os.ReadFile(filepath.Join(dir, "ca.key"))
+	if err != nil {
+		return nil, errs.New(errs.InvalidArgument, "the authority's key cannot be read", err)
 	}
 	a, err := certs.LoadAuthority(certs.Pair{Cert: cert, Key: key})
 	if err != nil {
-		return errs.New(errs.InvalidArgument, "the authority cannot be used", err)
+		return nil, errs.New(errs.InvalidArgument, "the authority cannot be used", err)
 	}
-	return f.issue(a)
+	return a, nil
 }
 
 func (f *folder) issue(a *certs.Authority) error {

@@ -2,7 +2,6 @@ package certs
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/opensds/gelato/cmd/gelato/assemble"
 	"github.com/opensds/gelato/internal/certs"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/seal"
@@ -81,34 +81,26 @@ func (s *secrets) make() error {
 			return err
 		}
 	}
-	return rootCredentials(filepath.Join(s.dir, "api", "root-credentials"))
+	root := filepath.Join(s.dir, "api", "root-credentials")
+	if _, err := os.Lstat(root); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return replace(root, assemble.NewCredentials(), 0o600)
 }
 
 // authority loads the authority, or makes one. The key is written first: without its certificate it is nothing yet.
 func (s *secrets) authority(dir string) (*certs.Authority, error) {
-	cert, err := os.ReadFile(filepath.Join(dir, "ca.crt"))
-	if errors.Is(err, fs.ErrNotExist) {
-		a, err := certs.NewAuthority(s.now())
-		if err != nil {
-			return nil, err
-		}
-		if err := replace(filepath.Join(dir, "ca.key"), a.Key, 0o600); err != nil {
-			return nil, err
-		}
-		return a, replace(filepath.Join(dir, "ca.crt"), a.Cert, 0o644)
+	if _, err := os.Lstat(filepath.Join(dir, "ca.crt")); !errors.Is(err, fs.ErrNotExist) {
+		return loadAuthority(dir)
 	}
+	a, err := certs.NewAuthority(s.now())
 	if err != nil {
-		return nil, errs.New(errs.InvalidArgument, "the authority's certificate cannot be read", err)
+		return nil, err
 	}
-	key, err := os.ReadFile(filepath.Join(dir, "ca.key"))
-	if err != nil {
-		return nil, errs.New(errs.InvalidArgument, "the authority's key cannot be read", err)
+	if err := replace(filepath.Join(dir, "ca.key"), a.Key, 0o600); err != nil {
+		return nil, err
 	}
-	a, err := certs.LoadAuthority(certs.Pair{Cert: cert, Key: key})
-	if err != nil {
-		return nil, errs.New(errs.InvalidArgument, "the authority cannot be used", err)
-	}
-	return a, nil
+	return a, replace(filepath.Join(dir, "ca.crt"), a.Cert, 0o644)
 }
 
 // certificate sees to it that a service's folder has a certificate that lasts.
@@ -151,12 +143,4 @@ func same(file string, content []byte) error {
 		return errs.Newf(errs.FailedPrecondition, "%s is another cluster's: it differs from the one in the folder authority", file)
 	}
 	return nil
-}
-
-// rootCredentials makes the file of the root credentials unless it is there.
-func rootCredentials(file string) error {
-	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return replace(file, fmt.Appendf(nil, "GELATO_ROOT_ACCESS_KEY=GR%s\nGELATO_ROOT_SECRET_KEY=%s\n", rand.Text()[:18], rand.Text()+rand.Text()), 0o600)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 // patience is how long a watch goes on while Gelato does not answer: a restart takes less.
@@ -54,9 +55,9 @@ func watchJob(cmd *cobra.Command, s *settings, r *rest, id string, interval time
 			}
 			return verdict(j)
 		}
-		if err := sleep(cmd.Context(), interval); err != nil {
+		if !trouble.Sleep(cmd.Context(), interval) {
 			show.end()
-			return fmt.Errorf("no longer watching job %s, which goes on: %w", id, err)
+			return fmt.Errorf("no longer watching job %s, which goes on: %w", id, cmd.Context().Err())
 		}
 	}
 }
@@ -75,8 +76,8 @@ func lookAt(ctx context.Context, r *rest, id string, interval time.Duration) (jo
 		if !errs.Is(err, errs.Unavailable) || time.Since(since) > patience {
 			return j, nil, err
 		}
-		if err := sleep(ctx, interval); err != nil {
-			return j, nil, err
+		if !trouble.Sleep(ctx, interval) {
+			return j, nil, ctx.Err()
 		}
 	}
 }
@@ -169,15 +170,4 @@ func isTerminal(out io.Writer) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("TERM") != "dumb"
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

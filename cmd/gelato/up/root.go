@@ -1,7 +1,6 @@
 package up
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -23,8 +22,7 @@ func rootCredentials(s settings, out io.Writer) (access, secret string, err erro
 	if access, secret, err = assemble.ReadCredentials(path); !errors.Is(err, fs.ErrNotExist) {
 		return access, secret, err
 	}
-	access, secret = "GR"+rand.Text()[:18], rand.Text()+rand.Text()
-	text := fmt.Appendf(nil, "GELATO_ROOT_ACCESS_KEY=%s\nGELATO_ROOT_SECRET_KEY=%s\n", access, secret)
+	text := assemble.NewCredentials()
 	tmp := path + ".new" // a start that is killed here leaves no half file under the real name
 	if err := os.WriteFile(tmp, text, 0o600); err != nil {
 		return "", "", fmt.Errorf("keep root credentials: %w", err)
@@ -33,5 +31,5 @@ func rootCredentials(s settings, out io.Writer) (access, secret string, err erro
 		return "", "", fmt.Errorf("keep root credentials: %w", err)
 	}
 	fmt.Fprintf(out, "root credentials, kept in %s:\n%s", path, text)
-	return access, secret, nil
+	return assemble.ReadCredentials(path)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 // errPanic is what a handler that panicked counts as.
@@ -111,7 +112,7 @@ func (m *member) later(ctx context.Context, d *delivery, wait time.Duration, out
 	waiting.Inc()
 	m.waiting.Go(func() {
 		defer func() { <-m.slots; waiting.Dec() }()
-		for failures := 0; sleep(ctx, wait) && !d.ledger.isLost(); wait = m.backoff(failures) {
+		for failures := 0; trouble.Sleep(ctx, wait) && !d.ledger.isLost(); wait = m.backoff(failures) {
 			err := t.publish(ctx, []record{r})
 			if err == nil {
 				d.ledger.finish(d.offset)

@@ -173,15 +173,3 @@ func (q *Queue) Close() error {
 }
 
 func closedError() error { return errs.Newf(errs.Unavailable, "the queue is closed") }
-
-// sleep waits and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
-}

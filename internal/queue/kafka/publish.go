@@ -12,6 +12,7 @@ import (
 
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 const (
@@ -66,7 +67,7 @@ func (t *topic) publish(ctx context.Context, left []record) error {
 		if refused := refusal(err); refused != nil {
 			return refused
 		}
-		if len(left) > 0 && !sleep(limited, wait) {
+		if len(left) > 0 && !trouble.Sleep(limited, wait) {
 			if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.DeadlineExceeded) {
 				return cause
 			}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 const (
@@ -34,7 +36,7 @@ func (m *member) read(ctx context.Context, l *ledger) {
 			fallthrough
 		case err != nil:
 			m.trouble(ctx, "fetch", &failures, err)
-			sleep(ctx, wait)
+			trouble.Sleep(ctx, wait)
 			wait = min(2*wait, lastFetchWait)
 			continue
 		}

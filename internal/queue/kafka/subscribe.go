@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/opensds/gelato/internal/queue"
+	"github.com/opensds/gelato/internal/trouble"
 )
 
 const (
@@ -103,10 +104,10 @@ func (m *member) awaitTopic(ctx context.Context) (made, ok bool) {
 			return made, true
 		case errors.Is(err, errAgain):
 			made = true
-			sleep(ctx, firstWait)
+			trouble.Sleep(ctx, firstWait)
 		default:
 			m.trouble(ctx, "join", &failures, err)
-			sleep(ctx, rejoinWait)
+			trouble.Sleep(ctx, rejoinWait)
 		}
 	}
 	return made, false
@@ -186,7 +187,7 @@ func (m *member) takePart(ctx context.Context, g *kafka.Generation) {
 				again = true // to return ends the generation
 			case <-m.progress:
 				m.commit(ctx, g, &failures)
-				sleep(over, commitEvery)
+				trouble.Sleep(over, commitEvery)
 			}
 		}
 		stop()

@@ -34,7 +34,7 @@ type contender struct {
 func BenchmarkServe(b *testing.B) {
 	v := testbed.Versity(b, testbed.VersityOptions{ExtraOptions: []string{"--keep-alive"}})
 	v.CreateBucket("bench")
-	g := testbed.StartGelato(b, testbed.GelatoOptions{})
+	g := testbed.StartGelato(b, testbed.GelatoOptions{Args: []string{"--log-level", "warn"}}) // as versitygw runs --quiet
 	all := []*contender{
 		{name: "versitygw", e: v.S3(), bucket: "bench", cpu: v.Process().CPU},
 		{name: "gelato, sync off", e: g.Endpoint(), bucket: "sync-off", cpu: g.Process().CPU},
