@@ -15,7 +15,9 @@ import (
 // all/ collects them.
 type Descriptor struct {
 	Description string
-	Fields      []Field // the fields of Config that this type reads, beside those of CommonFields; any other one must be empty
+	// Missing says what this build lacks for the type and how to get it; "" when it is there. Such a type is listed, and refused with Unimplemented.
+	Missing string
+	Fields  []Field // the fields of Config that this type reads, beside those of CommonFields; any other one must be empty
 	// Capabilities are those of a store with the default options; an open Store's own answer counts.
 	Capabilities Capabilities
 	// Validate checks what the fields' descriptions cannot say, without asking the store. Its errors are InvalidArgument
@@ -32,11 +34,13 @@ type Field struct {
 	Required    bool   `json:"required"`
 	Secret      bool   `json:"secret"`
 	Default     string `json:"default,omitempty"`
+	// Choices are the accepted values, when they are a closed list; empty values mean the default and are always accepted.
+	Choices []string `json:"choices,omitempty"`
 }
 
 // CommonFields are those that every type has. Stores do not look at options.readOnly: the services keep from writing.
 func CommonFields() []Field {
-	return []Field{{Name: "options.readOnly", Description: `"true" for a place that is only listed and read`, Default: "false"}}
+	return []Field{{Name: "options.readOnly", Description: "true for a place that is only listed and read", Default: "false", Choices: []string{"false", "true"}}}
 }
 
 // ReadOnly says whether nothing may be written to the place.
@@ -61,11 +65,15 @@ type Registry map[Type]Descriptor
 // Types lists the types in alphabetical order.
 func (r Registry) Types() []Type { return slices.Sorted(maps.Keys(r)) }
 
-// Validate checks a Config offline. Its errors are InvalidArgument with the name of the first bad field as the reason.
+// Validate checks a Config offline. Its errors are InvalidArgument with the name of the first bad field as the reason, or Unimplemented for a type
+// that this build lacks.
 func (r Registry) Validate(c Config) error {
 	d, ok := r[c.Type]
 	if !ok {
 		return errs.Newf(errs.InvalidArgument, "unknown backend type %q", c.Type).Because("type")
+	}
+	if d.Missing != "" {
+		return errs.Newf(errs.Unimplemented, "type %s is not in this build: %s", c.Type, d.Missing).Because("type")
 	}
 	if err := d.checkFields(c); err != nil {
 		return err
@@ -91,13 +99,13 @@ func (d Descriptor) checkFields(c Config) error {
 		given["options."+name] = value
 	}
 	known := map[string]bool{}
-	if v := c.Options["readOnly"]; v != "" && v != "true" && v != "false" {
-		return errs.New(errs.InvalidArgument, "options.readOnly must be true or false", nil).Because("options.readOnly")
-	}
 	for _, f := range slices.Concat(d.Fields, CommonFields()) {
 		known[f.Name] = true
 		if f.Required && given[f.Name] == "" {
 			return errs.Newf(errs.InvalidArgument, "%s is required", f.Name).Because(f.Name)
+		}
+		if v := given[f.Name]; v != "" && len(f.Choices) > 0 && !slices.Contains(f.Choices, v) {
+			return errs.Newf(errs.InvalidArgument, "%s must be one of %s", f.Name, strings.Join(f.Choices, ", ")).Because(f.Name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {

@@ -45,6 +45,12 @@ type Store interface {
 	// a store without Capabilities.ConditionalDelete compares with a fresh Head first.
 	Delete(ctx context.Context, key string, ifMatch string) error
 
+	// Copy makes the object key of the bytes of the object from inside the store, so that they do not travel. Headers, metadata and storage class are
+	// those of o, nothing is taken over. An absent source is NotFound; with ifMatch set another ETag of the source is FailedPrecondition; a source above
+	// Capabilities.MaxCopySize is InvalidArgument. A CRC64 of o is that of the source: a store that computes another one is DataLoss and nothing stays
+	// visible. Whole or not at all, as Put; key and from may be the same. Without Capabilities.ServerCopy it is Unimplemented.
+	Copy(ctx context.Context, key, from, ifMatch string, o PutOptions) (Info, error)
+
 	// List returns up to limit objects whose keys begin with prefix and sort after after, in UTF-8 byte order of keys, also across pages.
 	// limit is 1 to 1,000. Page.More says that another page follows: ask with after = the last key.
 	// Info holds at least Key, Size, ModTime and ETag.
@@ -105,7 +111,7 @@ type Info struct {
 	StorageClass string
 	Headers      ContentHeaders    // not filled by List
 	Metadata     map[string]string // not filled by List
-	// Verified says that the store checked or computed a checksum of the bytes of this very Put, PutPart or CompleteUpload, or that the
+	// Verified says that the store checked or computed a checksum of the bytes of this very Put, Copy, PutPart or CompleteUpload, or that the
 	// adapter compared one that the store computed with its own; set on their answers only.
 	Verified bool
 	// Proof names how, for reports: "store-checked-crc64nvme", "posix-crc64nvme-before-rename"; README lists them all.
@@ -146,6 +152,8 @@ type Capabilities struct {
 	MaxKeyBytes       int      // less what the backend's prefix takes
 	ConditionalPut    bool     // IfNoneMatch and IfMatch are atomic in the store
 	ConditionalDelete bool     // IfMatch on Delete is atomic in the store
+	ServerCopy        bool     // Copy works
+	MaxCopySize       int64    // of one Copy; 0 without ServerCopy
 	StoresChecksum    bool     // Info.CRC64 is filled by Head
 	StorageClasses    []string // accepted values, the first is the default; empty when the store has none
 }

@@ -95,6 +95,9 @@ func testCapabilities(t *testing.T, h Harness) {
 	if c.Multipart && (c.MaxParts < 1 || c.MinPartSize < 0 || c.MaxPartSize < 1 || c.MaxPartSize < c.MinPartSize) {
 		t.Errorf("multipart declared with MaxParts %d, part sizes %d to %d", c.MaxParts, c.MinPartSize, c.MaxPartSize)
 	}
+	if c.ServerCopy != (c.MaxCopySize > 0) {
+		t.Errorf("ServerCopy %v with MaxCopySize %d", c.ServerCopy, c.MaxCopySize)
+	}
 	if c.Multipart && c.MinPartSize > 16<<20 {
 		t.Errorf("MinPartSize = %d, the suite expects 16 MiB at most", c.MinPartSize)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -70,4 +71,9 @@ func (s *Store) delete(ctx context.Context, name *string, ifMatch string) error 
 func isStatus(err error, status int) bool {
 	re, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	return ok && re.HTTPStatusCode() == status
+}
+
+// Copy implements adapters.Store: there is none.
+func (s *Store) Copy(context.Context, string, string, string, adapters.PutOptions) (adapters.Info, error) {
+	return adapters.Info{}, errs.Newf(errs.Unimplemented, "the store has no server-side copy")
 }

@@ -104,6 +104,14 @@ func (s *store) Delete(ctx context.Context, key, ifMatch string) error {
 	return s.Store.Delete(ctx, key, ifMatch)
 }
 
+func (s *store) Copy(ctx context.Context, key, from, ifMatch string, o adapters.PutOptions) (adapters.Info, error) {
+	if err := s.enter(); err != nil {
+		return adapters.Info{}, err
+	}
+	defer s.leave()
+	return s.Store.Copy(ctx, key, from, ifMatch, o)
+}
+
 func (s *store) List(ctx context.Context, prefix, after string, limit int) (adapters.Page, error) {
 	if err := s.enter(); err != nil {
 		return adapters.Page{}, err

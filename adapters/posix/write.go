@@ -233,3 +233,8 @@ func (s *Store) unlink(p place) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// Copy implements adapters.Store: there is none.
+func (s *Store) Copy(context.Context, string, string, string, adapters.PutOptions) (adapters.Info, error) {
+	return adapters.Info{}, errs.Newf(errs.Unimplemented, "the store has no server-side copy")
+}

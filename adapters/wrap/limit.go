@@ -14,7 +14,7 @@ type Limits struct {
 	Call     time.Duration // every call without a body, and Get until its body is open; 0 means 30 s
 	Stall    time.Duration // a body without a byte of progress; 0 means 30 s
 	Finish   time.Duration // from the end of a body until the store has it safe; 0 means 5 min
-	Complete time.Duration // CompleteUpload, in which a store may copy all parts; 0 means 1 h
+	Complete time.Duration // Copy, and CompleteUpload, in which a store may copy all parts; 0 means 1 h
 }
 
 // Limit ends calls that take too long with DeadlineExceeded, by ending the context that the store inside gets. A transfer has no limit as a whole, it may
@@ -202,6 +202,15 @@ func (l *limited) Head(ctx context.Context, key string) (info adapters.Info, err
 // Delete implements adapters.Store.
 func (l *limited) Delete(ctx context.Context, key, ifMatch string) error {
 	return l.call(ctx, l.l.Call, func(ctx context.Context) error { return l.Store.Delete(ctx, key, ifMatch) })
+}
+
+// Copy implements adapters.Store.
+func (l *limited) Copy(ctx context.Context, key, from, ifMatch string, o adapters.PutOptions) (info adapters.Info, err error) {
+	err = l.call(ctx, l.l.Complete, func(ctx context.Context) error {
+		info, err = l.Store.Copy(ctx, key, from, ifMatch, o)
+		return err
+	})
+	return info, err
 }
 
 // List implements adapters.Store.

@@ -152,6 +152,14 @@ func (m *measured) Delete(ctx context.Context, key, ifMatch string) error {
 	return err
 }
 
+// Copy implements adapters.Store.
+func (m *measured) Copy(ctx context.Context, key, from, ifMatch string, o adapters.PutOptions) (adapters.Info, error) {
+	start := time.Now()
+	info, err := m.Store.Copy(ctx, key, from, ifMatch, o)
+	m.observe("copy", start, err)
+	return info, err
+}
+
 // List implements adapters.Store.
 func (m *measured) List(ctx context.Context, prefix, after string, limit int) (adapters.Page, error) {
 	start := time.Now()

@@ -143,6 +143,19 @@ func (r *retrying) Delete(ctx context.Context, key, ifMatch string) error {
 	return r.do(ctx, nil, func() error { return r.Store.Delete(ctx, key, ifMatch) })
 }
 
+// Copy implements adapters.Store.
+func (r *retrying) Copy(ctx context.Context, key, from, ifMatch string, o adapters.PutOptions) (info adapters.Info, err error) {
+	var d doubt
+	err = r.do(ctx, nil, func() error {
+		info, err = r.Store.Copy(ctx, key, from, ifMatch, o)
+		if o.IfNoneMatch || o.IfMatch != "" {
+			err = d.judge(err, errs.AlreadyExists, errs.FailedPrecondition)
+		}
+		return err
+	})
+	return info, err
+}
+
 // List implements adapters.Store.
 func (r *retrying) List(ctx context.Context, prefix, after string, limit int) (page adapters.Page, err error) {
 	err = r.do(ctx, nil, func() error {

@@ -365,3 +365,7 @@ func (m memStores) Store(_ context.Context, id string) (adapters.Store, error) {
 	}
 	return nil, errs.Newf(errs.NotFound, "no backend %s", id)
 }
+
+func (s *memStore) Copy(context.Context, string, string, string, adapters.PutOptions) (adapters.Info, error) {
+	return adapters.Info{}, errs.Newf(errs.Unimplemented, "no server-side copy")
+}
