@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/opensds/gelato/adapters/httpstore"
 )
 
 const (
@@ -23,12 +25,12 @@ func unsigned(o *s3.Options) {
 // chunked makes b an aws-chunked body of one chunk, with its CRC-64/NVME as the trailer (API reference, "Signature calculations:
 // trailing headers"), and adapts the length of its request. The option returned goes into the call instead of unsigned. No Content-Encoding
 // says so: it is not needed beside the payload hash's name, and versitygw 1.8 would store it.
-func (b *body) chunked(length **int64) func(*s3.Options) {
-	b.pending = append(strconv.AppendInt(nil, b.size, 16), '\r', '\n')
-	b.trailer = true
-	total := int64(len(b.pending)) + b.size + int64(len("\r\n0\r\n")+len(trailerName)+len(":")+trailerSum+len("\r\n\r\n"))
+func chunked(b *httpstore.Body, length **int64) func(*s3.Options) {
+	head := append(strconv.AppendInt(nil, b.Size(), 16), '\r', '\n')
+	b.Frame(head, tail)
+	total := int64(len(head)) + b.Size() + int64(len("\r\n0\r\n")+len(trailerName)+len(":")+trailerSum+len("\r\n\r\n"))
 	*length = &total
-	size := strconv.FormatInt(b.size, 10)
+	size := strconv.FormatInt(b.Size(), 10)
 	return func(o *s3.Options) {
 		o.APIOptions = append(o.APIOptions, func(stack *middleware.Stack) error {
 			_, err := stack.Finalize.Swap(trailerPayload{}.ID(), trailerPayload{decoded: size})
@@ -38,8 +40,8 @@ func (b *body) chunked(length **int64) func(*s3.Options) {
 }
 
 // tail is what follows the bytes of a chunked body.
-func (b *body) tail() []byte {
-	t := append([]byte("\r\n0\r\n"+trailerName+":"), *formatCRC(b.crc.Sum64())...)
+func tail(crc64 uint64) []byte {
+	t := append([]byte("\r\n0\r\n"+trailerName+":"), *formatCRC(crc64)...)
 	return append(t, "\r\n\r\n"...)
 }
 

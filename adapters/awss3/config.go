@@ -3,11 +3,11 @@ package awss3
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -69,12 +69,8 @@ func parse(c adapters.Config) (parsed, error) {
 		o.region = defaultRegion
 	}
 	if o.endpoint != "" {
-		u, err := url.Parse(o.endpoint)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return o, bad("endpoint", "must be a URL such as https://s3.example.com")
-		}
-		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return o, bad("endpoint", "must hold neither credentials nor a query")
+		if _, err := httpstore.CheckEndpoint(o.endpoint); err != nil {
+			return o, err
 		}
 	}
 	switch {

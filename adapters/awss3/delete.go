@@ -10,6 +10,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -59,11 +60,11 @@ func (s *Store) delete(ctx context.Context, name *string, ifMatch string) error 
 	case in.IfMatch != nil && errs.Is(err, errs.Unimplemented) && !s.caps.ConditionalDelete:
 		s.habits.noDeleteCondition.Store(true)
 		return s.delete(ctx, name, ifMatch)
-	case isPrecondition(err):
+	case httpstore.IsPrecondition(err):
 		if _, headErr := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: name}); headErr != nil && isStatus(headErr, http.StatusNotFound) {
 			return nil // absent: AWS may call that a failed condition
 		}
-		return condition(err, false)
+		return httpstore.Condition(err, false)
 	}
 	return err
 }

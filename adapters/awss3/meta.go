@@ -4,59 +4,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"mime"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
-
-// S3 keeps user metadata in headers. A value that is not plain visible ASCII travels as an RFC 2047 encoded word, as AWS itself returns
-// values that it got as UTF-8; so does a value that would be taken for one.
-
-// encodeMetadata makes header values of metadata.
-func encodeMetadata(m map[string]string) map[string]string {
-	if len(m) == 0 {
-		return nil
-	}
-	out := make(map[string]string, len(m))
-	for k, v := range m {
-		if !plain(v) {
-			v = "=?UTF-8?B?" + base64.StdEncoding.EncodeToString([]byte(v)) + "?="
-		}
-		out[k] = v
-	}
-	return out
-}
-
-// decodeMetadata is the reverse; what is no encoded word stays as it is.
-func decodeMetadata(m map[string]string) map[string]string {
-	if len(m) == 0 {
-		return nil
-	}
-	out := make(map[string]string, len(m))
-	for k, v := range m {
-		if strings.HasPrefix(v, "=?") && strings.HasSuffix(v, "?=") {
-			if text, err := new(mime.WordDecoder).DecodeHeader(v); err == nil {
-				v = text
-			}
-		}
-		out[strings.ToLower(k)] = v
-	}
-	return out
-}
-
-// plain says whether a header carries v unchanged: empty values, outer blanks and runs of blanks get lost in some store or proxy.
-func plain(v string) bool {
-	if v == "" || v[0] == ' ' || v[len(v)-1] == ' ' || strings.Contains(v, "=?") || strings.Contains(v, "  ") {
-		return false
-	}
-	for i := range len(v) {
-		if v[i] < ' ' || v[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
 
 // formatCRC writes a CRC-64/NVME as S3 does: base64 of 8 bytes, big endian.
 func formatCRC(v uint64) *string {

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -56,7 +57,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 		Bucket: &s.bucket, Key: name,
 		ContentType: set(o.Headers.ContentType), ContentEncoding: set(o.Headers.ContentEncoding), ContentLanguage: set(o.Headers.ContentLanguage),
 		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
-		Metadata: encodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
+		Metadata: httpstore.EncodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
 	}
 	if !s.habits.noUploadCRC.Load() {
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
@@ -105,7 +106,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	case size > maxPartSize:
 		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of %d bytes is more than %d", size, int64(maxPartSize)).Because("EntityTooLarge")
 	case size < 0:
-		return s.putPartUnknown(ctx, key, uploadID, n, r, crc64)
+		return s.spool.PutPart(ctx, key, uploadID, n, r, crc64)
 	}
 	b, framed, err := s.send(ctx, kindPart, r, size, crc64, withCRC)
 	if err != nil {
@@ -115,27 +116,27 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	in := &s3.UploadPartInput{Bucket: &s.bucket, Key: name, UploadId: &id, PartNumber: &number, ContentLength: &size}
 	how := unsigned
 	if framed {
-		how = b.chunked(&in.ContentLength)
+		how = chunked(b, &in.ContentLength)
 	}
 	if size > 0 {
 		in.Body = b
-	} else if err := b.empty(); err != nil {
+	} else if err := b.Empty(); err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
 	if crc64 != nil && withCRC {
 		in.ChecksumCRC64NVME = formatCRC(*crc64)
 	}
 	out, err := s.client.UploadPart(ctx, in, how)
-	if failed := b.detach(); failed != nil {
+	if failed := b.Detach(); failed != nil {
 		return adapters.Part{}, fmt.Errorf("put part: read body: %w", failed)
 	}
 	if err != nil {
 		return adapters.Part{}, fail(ctx, "put part", err)
 	}
-	p := adapters.Part{N: n, Size: size, ETag: parseETag(out.ETag), CRC64: b.crc.Sum64()}
-	if b.md5 != nil {
-		p.MD5 = b.md5.Sum(nil)
+	if err := b.Taken(); err != nil {
+		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
+	p := adapters.Part{N: n, Size: size, ETag: parseETag(out.ETag), CRC64: b.CRC64(), MD5: b.MD5()}
 	p.Verified, p.Proof, err = s.prove(kindPart, withCRC && (crc64 != nil || framed), b, parseCRC(out.ChecksumCRC64NVME, ""), etagMD5(p.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm))
 	if err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
@@ -199,16 +200,16 @@ func (s *Store) complete(ctx context.Context, in *s3.CompleteMultipartUploadInpu
 	if err == nil {
 		return nil, nil
 	}
-	err = condition(fail(ctx, "complete upload", err), ifNoneMatch)
+	err = httpstore.Condition(fail(ctx, "complete upload", err), ifNoneMatch)
 	switch {
 	case errs.ReasonOf(err) == "NoSuchUpload", errs.ReasonOf(err) == "MalformedAnswer": // Ceph cuts its answer for long keys
 		return err, nil
-	case isPrecondition(err), errs.ReasonOf(err) == "InternalError":
+	case httpstore.IsPrecondition(err), errs.ReasonOf(err) == "InternalError":
 		// A store may judge the condition before it finds that the upload is complete, and Ceph calls one that is gone an internal error.
 		if open, openErr := s.isOpen(ctx, in.Key, in.UploadId); openErr != nil || open {
 			return nil, cmp.Or(openErr, err)
 		}
-		if isPrecondition(err) {
+		if httpstore.IsPrecondition(err) {
 			return err, nil
 		}
 		return errs.New(errs.NotFound, "there is no such upload", err).Because("NoSuchUpload"), nil

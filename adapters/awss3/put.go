@@ -12,6 +12,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -53,7 +54,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 		return adapters.Info{}, err
 	}
 	if size < 0 {
-		return s.putUnknown(ctx, key, name, r, o)
+		return s.spool.Put(ctx, key, r, o)
 	}
 	return s.put(ctx, key, name, r, size, o)
 }
@@ -67,15 +68,15 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 		Bucket: &s.bucket, Key: name, ContentLength: &size,
 		ContentType: set(o.Headers.ContentType), ContentEncoding: set(o.Headers.ContentEncoding), ContentLanguage: set(o.Headers.ContentLanguage),
 		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
-		Metadata: encodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
+		Metadata: httpstore.EncodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
 	}
 	how := unsigned
 	if framed {
-		how = b.chunked(&in.ContentLength)
+		how = chunked(b, &in.ContentLength)
 	}
 	if size > 0 {
 		in.Body = b
-	} else if err := b.empty(); err != nil {
+	} else if err := b.Empty(); err != nil {
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
 	}
 	if o.CRC64 != nil {
@@ -88,7 +89,7 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 		in.IfMatch = quote(o.IfMatch)
 	}
 	out, err := s.client.PutObject(ctx, in, how, expires(o.Headers.Expires))
-	if failed := b.detach(); failed != nil {
+	if failed := b.Detach(); failed != nil {
 		return adapters.Info{}, fmt.Errorf("put object: read body: %w", failed)
 	}
 	if err != nil {
@@ -96,7 +97,11 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 		if o.IfMatch != "" && errs.Is(err, errs.NotFound) { // nothing there is no match either
 			return adapters.Info{}, errs.New(errs.FailedPrecondition, "there is no object with that ETag", err).Because("PreconditionFailed")
 		}
-		return adapters.Info{}, condition(err, o.IfNoneMatch)
+		return adapters.Info{}, httpstore.Condition(err, o.IfNoneMatch)
+	}
+	if err := b.Taken(); err != nil {
+		s.retract(ctx, name, parseETag(out.ETag))
+		return adapters.Info{}, fmt.Errorf("put object: %w", err)
 	}
 	info := adapters.Info{Key: key, Size: size, ETag: parseETag(out.ETag), StorageClass: o.StorageClass, Headers: o.Headers, Metadata: o.Metadata}
 	info.CRC64 = parseCRC(out.ChecksumCRC64NVME, out.ChecksumType)
@@ -114,7 +119,7 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 
 // send prepares a body, and says whether it is to be framed with a trailer. withCRC says whether a CRC64 may go along at all. MD5 is computed only
 // while the store's latest answer of the kind had no CRC64; of a kind that was not sent before, the other one's answer is taken.
-func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, crc64 *uint64, withCRC bool) (b *body, framed bool, err error) {
+func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, crc64 *uint64, withCRC bool) (b *httpstore.Body, framed bool, err error) {
 	if crc64 == nil && withCRC && size > 0 {
 		if framed, err = s.holds(ctx, trailers); err != nil {
 			return nil, false, err
@@ -125,26 +130,26 @@ func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, crc
 	if answers == 0 {
 		answers = s.habits.answersCRC[1-kind][index(sent)].Load()
 	}
-	return newBody(ctx, r, size, crc64, answers != crcAnswered), framed, nil
+	return httpstore.NewBody(ctx, r, size, crc64, answers != crcAnswered), framed, nil
 }
 
 // prove compares what the store answered with what was sent, and remembers what it answers. DataLoss when they differ.
-func (s *Store) prove(kind int, crcSent bool, b *body, crc *uint64, md5ETag []byte) (verified bool, proof string, err error) {
+func (s *Store) prove(kind int, crcSent bool, b *httpstore.Body, crc *uint64, md5ETag []byte) (verified bool, proof string, err error) {
 	answers := int32(crcMissing)
 	if crc != nil {
 		answers = crcAnswered
 	}
 	s.habits.answersCRC[kind][index(crcSent)].Store(answers)
 	switch {
-	case crc != nil && *crc != b.crc.Sum64():
+	case crc != nil && *crc != b.CRC64():
 		return false, "", errs.Newf(errs.DataLoss, "the store holds bytes with another CRC-64/NVME than those sent")
 	case crc != nil && crcSent:
 		return true, proofCheckedCRC, nil
 	case crc != nil:
 		return true, proofStoreCRC, nil
-	case b.md5 == nil || md5ETag == nil:
+	case b.MD5() == nil || md5ETag == nil:
 		return false, "", nil
-	case bytes.Equal(b.md5.Sum(nil), md5ETag):
+	case bytes.Equal(b.MD5(), md5ETag):
 		s.habits.md5ETag.Store(true)
 		return true, proofMD5, nil
 	case s.habits.md5ETag.Load():
@@ -162,7 +167,7 @@ func index(b bool) int {
 
 // retract takes back an object that the store accepted with wrong bytes, unless it is another one by now.
 func (s *Store) retract(ctx context.Context, name *string, etag string) {
-	ctx, cancel := cleanup(ctx)
+	ctx, cancel := httpstore.Cleanup(ctx)
 	defer cancel()
 	_ = s.delete(ctx, name, etag) // what is left over is reported as DataLoss all the same
 }

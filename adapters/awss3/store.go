@@ -13,11 +13,8 @@
 package awss3
 
 import (
-	"context"
-	"net"
 	"net/http"
 	"sync/atomic"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -25,6 +22,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -41,9 +39,6 @@ const (
 	maxParts      = 10000
 )
 
-// spoolMemory bounds the bytes of part buffers that bodies of unknown size may hold, per store.
-const spoolMemory = 64 << 20
-
 // Store is one S3 bucket, or the keys of it below a prefix.
 type Store struct {
 	client    *s3.Client
@@ -53,7 +48,7 @@ type Store struct {
 	readOnly  bool
 	isAWS     bool
 	caps      adapters.Capabilities
-	spool     *semaphore.Weighted
+	spool     *httpstore.Spool
 	habits    habits
 	trials    trials
 }
@@ -78,21 +73,7 @@ func Open(c adapters.Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: 5 * time.Minute, // a backstop: wrap/ has the limits that matter
-		IdleConnTimeout:       30 * time.Second,
-		MaxIdleConnsPerHost:   256,
-		DisableCompression:    true,
-		// A head and a small body fit; bigger reads and writes pass the buffers by. They are made anew for each connection, and there are
-		// stores that close theirs after every answer.
-		ReadBufferSize:  8 << 10,
-		WriteBufferSize: 8 << 10,
-		Protocols:       new(http.Protocols), // HTTP/1.1 alone: one stream per connection is faster for big bodies
-	}
-	t.Protocols.SetHTTP1(true)
+	t := httpstore.Transport(nil)
 	opts := s3.Options{
 		Region:                     o.region,
 		Credentials:                aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(c.Access, c.Security, "")),
@@ -111,8 +92,8 @@ func Open(c adapters.Config) (*Store, error) {
 	case o.endpoint != "":
 		opts.BaseEndpoint = &o.endpoint
 	}
-	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, isAWS: o.endpoint == "", spool: semaphore.NewWeighted(spoolMemory), trials: trials{gate: semaphore.NewWeighted(1)}}
-	s.caps = capabilities(o, len(c.Prefix))
+	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, isAWS: o.endpoint == "", trials: trials{gate: semaphore.NewWeighted(1)}}
+	s.caps, s.spool = capabilities(o, len(c.Prefix)), httpstore.NewSpool(s)
 	return s, nil
 }
 
@@ -140,9 +121,4 @@ func (s *Store) writable() error {
 		return errs.Newf(errs.PermissionDenied, "the backend is registered as read-only").Because("ReadOnly")
 	}
 	return nil
-}
-
-// cleanup limits what is done after a failure, when the caller's context may be over already.
-func cleanup(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 }

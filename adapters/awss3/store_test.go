@@ -10,6 +10,7 @@ import (
 	"github.com/minio/crc64nvme"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/testbed"
 )
@@ -53,9 +54,9 @@ func TestProofs(t *testing.T) {
 		{"streamed", 300 << 10, true, true, proofCheckedCRC},
 		{"no size, small", 100, false, false, proofCheckedCRC},
 		{"no size, empty", 0, true, false, proofCheckedCRC},
-		{"no size, one part", spoolFirst + 1, false, false, proofCheckedCRC},
-		{"no size, exactly one part", spoolPart, true, false, proofCheckedCRC},
-		{"no size, parts", 2*spoolPart + 17, false, false, proofCheckedCRC},
+		{"no size, one part", httpstore.SpoolFirst + 1, false, false, proofCheckedCRC},
+		{"no size, exactly one part", httpstore.SpoolPart, true, false, proofCheckedCRC},
+		{"no size, parts", 2*httpstore.SpoolPart + 17, false, false, proofCheckedCRC},
 	} {
 		body, size := random(c.size), int64(-1)
 		if c.sized {

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -72,18 +73,19 @@ func (s *Store) holds(ctx context.Context, trial int) (bool, error) {
 func (s *Store) try(ctx context.Context, trial int, name string) (good bool, err error) {
 	dir := name
 	name += [nTrials]string{"/a//b/./c/../d", "/\x01\ufffe", ""}[trial]
-	b := newBody(ctx, strings.NewReader("trial"), 5, nil, false)
-	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &name, Body: b, ContentLength: &b.size}
+	size := int64(5)
+	b := httpstore.NewBody(ctx, strings.NewReader("trial"), size, nil, false)
+	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &name, Body: b, ContentLength: &size}
 	how := unsigned
 	if trial == trailers {
-		how = b.chunked(&in.ContentLength)
+		how = chunked(b, &in.ContentLength)
 	}
 	out, err := s.client.PutObject(ctx, in, how)
 	if err != nil {
 		return false, fail(ctx, "put object", err)
 	}
 	defer func() {
-		ctx, cancel := cleanup(ctx)
+		ctx, cancel := httpstore.Cleanup(ctx)
 		defer cancel()
 		if derr := s.delete(ctx, &name, ""); err == nil {
 			err = derr
@@ -95,7 +97,7 @@ func (s *Store) try(ctx context.Context, trial int, name string) (good bool, err
 			return false, fail(ctx, "head object", err)
 		}
 		crc := parseCRC(out.ChecksumCRC64NVME, out.ChecksumType)
-		return crc != nil && *crc == b.crc.Sum64() && deref(head.ContentEncoding) == "" && head.ContentLength != nil && *head.ContentLength == b.size, nil
+		return crc != nil && *crc == b.CRC64() && deref(head.ContentEncoding) == "" && head.ContentLength != nil && *head.ContentLength == b.Size(), nil
 	}
 	list, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: &dir, EncodingType: types.EncodingTypeUrl})
 	if err != nil {

@@ -1,4 +1,4 @@
-package awss3
+package httpstore
 
 import (
 	"context"
@@ -15,11 +15,11 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-// body feeds one request: exactly size bytes of src, with their checksums on the way. The last bytes are handed on only once
+// Body feeds one request: exactly size bytes of a source, with their checksums on the way. The last bytes are handed on only once
 // the length and a known CRC64 have been found right; else the request breaks off and the store has nothing.
 //
-// The transport may still read after the request has failed, so the source is detached before a method returns.
-type body struct {
+// The transport may still read after the request has failed, so the source is detached (Detach) before an adapter's method returns.
+type Body struct {
 	ctx      context.Context // of the request that the body belongs to
 	mu       sync.Mutex
 	src      io.Reader
@@ -29,25 +29,31 @@ type body struct {
 	md5      hash.Hash // nil when not wanted
 	want     *uint64
 	err      error // why the source failed; it outranks what the store says
+	whole    atomic.Bool
 	detached atomic.Bool
-	trailer  bool   // framed as aws-chunked
-	pending  []byte // frame bytes to be sent before anything else
+	tail     func(crc64 uint64) []byte // nil when not framed
+	pending  []byte                    // frame bytes to be sent before anything else
 }
 
-func newBody(ctx context.Context, src io.Reader, size int64, want *uint64, withMD5 bool) *body {
+// NewBody makes a Body of exactly size bytes of src (nil is empty), whose CRC-64/NVME is want when that is known. MD5 is computed on demand only.
+func NewBody(ctx context.Context, src io.Reader, size int64, want *uint64, withMD5 bool) *Body {
 	if src == nil {
 		src = strings.NewReader("")
 	}
-	b := &body{ctx: ctx, src: src, size: size, left: size, crc: crc64nvme.New(), want: want}
+	b := &Body{ctx: ctx, src: src, size: size, left: size, crc: crc64nvme.New(), want: want}
 	if withMD5 {
 		b.md5 = md5.New()
 	}
 	return b
 }
 
+// Frame puts bytes before the body, and after it what tail makes of its CRC-64/NVME. It comes before the first Read.
+func (b *Body) Frame(head []byte, tail func(crc64 uint64) []byte) { b.pending, b.tail = head, tail }
+
 var errDetached = errors.New("request body used after its request")
 
-func (b *body) Read(p []byte) (int, error) {
+// Read implements io.Reader for the transport.
+func (b *Body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -80,8 +86,8 @@ func (b *body) Read(p []byte) (int, error) {
 		if b.err = b.finish(); b.err != nil {
 			return 0, b.err
 		}
-		if b.trailer {
-			b.pending = b.tail()
+		if b.tail != nil {
+			b.pending = b.tail(b.crc.Sum64())
 		}
 		return n, nil
 	case err == io.EOF:
@@ -93,7 +99,7 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 // finish judges a body that has given all its bytes.
-func (b *body) finish() error {
+func (b *Body) finish() error {
 	var one [1]byte
 	for range 100 {
 		n, err := b.src.Read(one[:])
@@ -107,6 +113,7 @@ func (b *body) finish() error {
 			if b.want != nil && *b.want != b.crc.Sum64() {
 				return errs.Newf(errs.DataLoss, "the body does not have the CRC-64/NVME that was announced")
 			}
+			b.whole.Store(true)
 			return nil
 		case err != nil:
 			return err
@@ -115,17 +122,17 @@ func (b *body) finish() error {
 	return io.ErrNoProgress
 }
 
-// empty judges a body of size 0, which no request reads.
-func (b *body) empty() error {
+// Empty judges a body of size 0, which no request reads. It is called before the request is sent.
+func (b *Body) Empty() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.err = b.finish()
 	return b.err
 }
 
-// detach ends all use of the source and returns why it failed, if it did. When the source can seek, a caller may rewind it for another
+// Detach ends all use of the source and returns why it failed, if it did. When the source can seek, a caller may rewind it for another
 // try, so a Read under way is waited for; it does not take long. Others may block for as long as their sender likes: they are not waited for.
-func (b *body) detach() error {
+func (b *Body) Detach() error {
 	b.detached.Store(true)
 	if _, ok := b.src.(io.Seeker); ok {
 		b.mu.Lock()
@@ -134,4 +141,27 @@ func (b *body) detach() error {
 	}
 	defer b.mu.Unlock()
 	return b.err
+}
+
+// Taken returns Unavailable unless the whole body was handed to the transport: a store that reports success sooner cannot have stored it.
+// The sums below are those of the body only where it returns nil.
+func (b *Body) Taken() error {
+	if b.whole.Load() {
+		return nil
+	}
+	return errs.New(errs.Unavailable, "the store answered before it had the body", nil)
+}
+
+// Size is the number of bytes of the body, without a frame.
+func (b *Body) Size() int64 { return b.size }
+
+// CRC64 is the CRC-64/NVME of the body.
+func (b *Body) CRC64() uint64 { return b.crc.Sum64() }
+
+// MD5 is that of the body, nil when it was not wanted.
+func (b *Body) MD5() []byte {
+	if b.md5 == nil {
+		return nil
+	}
+	return b.md5.Sum(nil)
 }
