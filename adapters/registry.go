@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,6 +22,9 @@ type Descriptor struct {
 	Fields  []Field // the fields of Config that this type reads, beside those of CommonFields; any other one must be empty
 	// Capabilities are those of a store with the default options; an open Store's own answer counts.
 	Capabilities Capabilities
+	// Host names the service within which a bucketName is one place, in one form for all spellings of it: no two backends may share a place, whatever their
+	// types. "" means the endpoint's host as EndpointHost gives it, or the type where there is no endpoint; a nil Host always says so.
+	Host func(Config) string
 	// Validate checks what the fields' descriptions cannot say, without asking the store. Its errors are InvalidArgument
 	// with the field's name as the reason. nil means that there is nothing more to check.
 	Validate func(Config) error
@@ -117,6 +122,32 @@ func (d Descriptor) checkFields(c Config) error {
 		return errs.New(errs.InvalidArgument, "prefix must be UTF-8 without NUL, at most 512 bytes", nil).Because("prefix")
 	}
 	return nil
+}
+
+// HostOf names the service of a Config's place; see Descriptor.Host.
+func (r Registry) HostOf(c Config) string {
+	if host := r[c.Type].Host; host != nil {
+		if name := host(c); name != "" {
+			return name
+		}
+	}
+	if c.Endpoint == "" {
+		return string(c.Type)
+	}
+	return EndpointHost(c.Endpoint)
+}
+
+// EndpointHost is the host of an endpoint, with its port unless that is the default one of HTTP or HTTPS, in lower case.
+func EndpointHost(endpoint string) string {
+	host := endpoint
+	if u, err := url.Parse(endpoint); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "/"))
+	if h, port, err := net.SplitHostPort(host); err == nil && (port == "80" || port == "443") {
+		host = h
+	}
+	return strings.TrimSuffix(host, ".")
 }
 
 // CheckKey returns InvalidArgument unless key is what the package comment allows and has at most maxBytes bytes.

@@ -10,17 +10,20 @@ import (
 type typeJSON struct {
 	Name         string            `json:"name"`
 	Description  string            `json:"description"`
+	Available    bool              `json:"available"`         // in this build
+	Missing      string            `json:"missing,omitempty"` // what this build lacks otherwise, and how to get it
 	Fields       []fieldJSON       `json:"fields"`
 	Capabilities *capabilitiesJSON `json:"capabilities"`
 }
 
 // fieldJSON is a configuration field of a backend type, as in backendJSON; options are named "options.x".
 type fieldJSON struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	Required    bool   `json:"required"`
-	Secret      bool   `json:"secret"`
-	Default     string `json:"default,omitempty"`
+	Name        string   `json:"name"`
+	Description string   `json:"description"`
+	Required    bool     `json:"required"`
+	Secret      bool     `json:"secret"`
+	Default     string   `json:"default,omitempty"`
+	Choices     []string `json:"choices,omitempty"` // the accepted values, when they are a closed list
 }
 
 // capabilitiesJSON says what a store can do; sizes in bytes, 0 where there is no limit.
@@ -34,8 +37,10 @@ type capabilitiesJSON struct {
 	MaxKeyBytes       int32    `json:"maxKeyBytes"`
 	ConditionalPut    bool     `json:"conditionalPut"`
 	ConditionalDelete bool     `json:"conditionalDelete"`
+	ServerCopy        bool     `json:"serverCopy"`
+	MaxCopySize       int64    `json:"maxCopySize"` // of one server-side copy
 	StoresChecksum    bool     `json:"storesChecksum"`
-	StorageClasses    []string `json:"storageClasses"`
+	StorageClasses    []string `json:"storageClasses"` // the first is the default
 }
 
 func capabilitiesOf(c *backendpb.Capabilities) *capabilitiesJSON {
@@ -43,7 +48,7 @@ func capabilitiesOf(c *backendpb.Capabilities) *capabilitiesJSON {
 		return nil
 	}
 	out := &capabilitiesJSON{c.GetMaxObjectSize(), c.GetMaxPutSize(), c.GetMultipart(), c.GetMinPartSize(), c.GetMaxPartSize(), c.GetMaxParts(),
-		c.GetMaxKeyBytes(), c.GetConditionalPut(), c.GetConditionalDelete(), c.GetStoresChecksum(), c.GetStorageClasses()}
+		c.GetMaxKeyBytes(), c.GetConditionalPut(), c.GetConditionalDelete(), c.GetServerCopy(), c.GetMaxCopySize(), c.GetStoresChecksum(), c.GetStorageClasses()}
 	if out.StorageClasses == nil {
 		out.StorageClasses = []string{}
 	}
@@ -57,9 +62,9 @@ func (s *Service) listTypes(w http.ResponseWriter, r *http.Request) error {
 	}
 	var items []typeJSON
 	for _, t := range types.GetTypes() {
-		out := typeJSON{Name: t.GetName(), Description: t.GetDescription(), Fields: []fieldJSON{}, Capabilities: capabilitiesOf(t.GetCapabilities())}
+		out := typeJSON{Name: t.GetName(), Description: t.GetDescription(), Available: t.GetMissing() == "", Missing: t.GetMissing(), Fields: []fieldJSON{}, Capabilities: capabilitiesOf(t.GetCapabilities())}
 		for _, f := range t.GetFields() {
-			out.Fields = append(out.Fields, fieldJSON{f.GetName(), f.GetDescription(), f.GetRequired(), f.GetSecret(), f.GetDefault()})
+			out.Fields = append(out.Fields, fieldJSON{f.GetName(), f.GetDescription(), f.GetRequired(), f.GetSecret(), f.GetDefault(), f.GetChoices()})
 		}
 		items = append(items, out)
 	}

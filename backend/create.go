@@ -40,7 +40,7 @@ func (s *Service) register(ctx context.Context, g registration) (_ *backendpb.Ba
 	if err := s.validate(g.name, g.cfg, g.makeDefault); err != nil {
 		return nil, err
 	}
-	where := placeOf(g.cfg)
+	where := s.placeOf(g.cfg)
 	x, _, err := s.loadIndex(ctx)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,6 @@
 package backend
 
 import (
-	"net"
-	"net/url"
 	"path"
 	"path/filepath"
 	"strings"
@@ -12,15 +10,15 @@ import (
 
 // place says where a backend's objects are, in one form for all spellings of it.
 type place struct {
-	Host   string `bson:"host"` // of the endpoint, or the type where there is none
+	Host   string `bson:"host"` // adapters.Registry.HostOf
 	Bucket string `bson:"bucket"`
 	Prefix string `bson:"prefix"`
 }
 
 // placeOf takes the place out of a configuration. A bucketName that is an absolute path is a directory: symbolic links are followed as
 // far as they exist. Two names of one host are two places here; the marker tells them apart.
-func placeOf(c adapters.Config) place {
-	p := place{Host: hostOf(c), Bucket: c.BucketName, Prefix: c.Prefix}
+func (s *Service) placeOf(c adapters.Config) place {
+	p := place{Host: s.types.HostOf(c), Bucket: c.BucketName, Prefix: c.Prefix}
 	if filepath.IsAbs(p.Bucket) {
 		p.Bucket = resolve(p.Bucket)
 	}
@@ -48,30 +46,6 @@ func (p place) String() string {
 
 func within(dir, parent string) bool {
 	return strings.HasPrefix(dir, strings.TrimSuffix(parent, "/")+"/")
-}
-
-// hostOf normalises the endpoint: no scheme, lower case, no default port. All of AWS counts as one host, as its bucket names are
-// unique there.
-func hostOf(c adapters.Config) string {
-	if c.Endpoint == "" {
-		if c.Type == "aws-s3" {
-			return "amazonaws.com"
-		}
-		return string(c.Type)
-	}
-	host := c.Endpoint
-	if u, err := url.Parse(c.Endpoint); err == nil && u.Host != "" {
-		host = u.Host
-	}
-	host = strings.ToLower(strings.TrimSuffix(host, "/"))
-	if h, port, err := net.SplitHostPort(host); err == nil && (port == "80" || port == "443") {
-		host = h
-	}
-	host = strings.TrimSuffix(host, ".")
-	if host == "amazonaws.com" || strings.HasSuffix(host, ".amazonaws.com") {
-		return "amazonaws.com"
-	}
-	return host
 }
 
 // resolve follows symbolic links of the longest part of dir that exists.

@@ -19,9 +19,9 @@ func (s *Service) Types(context.Context, *backendpb.TypesRequest) (*backendpb.Ty
 	out := &backendpb.TypesResponse{}
 	for _, name := range s.types.Types() {
 		t := s.types[name]
-		p := &backendpb.Type{Name: string(name), Description: t.Description, Capabilities: capabilities(t.Capabilities)}
+		p := &backendpb.Type{Name: string(name), Description: t.Description, Capabilities: capabilities(t.Capabilities), Missing: t.Missing}
 		for _, f := range slices.Concat(t.Fields, adapters.CommonFields()) {
-			p.Fields = append(p.Fields, &backendpb.Field{Name: f.Name, Description: f.Description, Required: f.Required, Secret: f.Secret, Default: f.Default})
+			p.Fields = append(p.Fields, &backendpb.Field{Name: f.Name, Description: f.Description, Required: f.Required, Secret: f.Secret, Default: f.Default, Choices: f.Choices})
 		}
 		out.Types = append(out.Types, p)
 	}
@@ -151,6 +151,6 @@ func capabilities(c adapters.Capabilities) *backendpb.Capabilities {
 	return &backendpb.Capabilities{
 		MaxObjectSize: c.MaxObjectSize, MaxPutSize: c.MaxPutSize, Multipart: c.Multipart, MinPartSize: c.MinPartSize, MaxPartSize: c.MaxPartSize,
 		MaxParts: int32(c.MaxParts), MaxKeyBytes: int32(c.MaxKeyBytes), ConditionalPut: c.ConditionalPut, ConditionalDelete: c.ConditionalDelete,
-		StoresChecksum: c.StoresChecksum, StorageClasses: c.StorageClasses,
+		StoresChecksum: c.StoresChecksum, StorageClasses: c.StorageClasses, ServerCopy: c.ServerCopy, MaxCopySize: c.MaxCopySize,
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/all"
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/proto/backendpb"
@@ -292,8 +293,9 @@ func TestOverlappingAtOnce(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
+	s := &Service{types: all.Registry()}
 	at := func(endpoint, bucket, prefix string) place {
-		return placeOf(adapters.Config{Type: "aws-s3", Endpoint: endpoint, BucketName: bucket, Prefix: prefix})
+		return s.placeOf(adapters.Config{Type: "aws-s3", Endpoint: endpoint, BucketName: bucket, Prefix: prefix})
 	}
 	for _, c := range []struct {
 		name string
@@ -307,8 +309,8 @@ func TestPlaces(t *testing.T) {
 		{"AWS by default and by name", at("", "b", ""), at("https://s3.eu-west-1.amazonaws.com", "b", "p/"), true},
 		{"disjoint prefixes", at("", "b", "a/"), at("", "b", "b/"), false},
 		{"prefix without slash", at("", "b", "a"), at("", "b", "ab"), true},
-		{"another type, same endpoint", at("http://h", "b", ""), placeOf(adapters.Config{Type: "ceph-s3", Endpoint: "h", BucketName: "b"}), true},
-		{"directories beside", placeOf(adapters.Config{Type: "posix", BucketName: "/x/a"}), placeOf(adapters.Config{Type: "posix", BucketName: "/x/ab"}), false},
+		{"another type, same endpoint", at("http://h", "b", ""), s.placeOf(adapters.Config{Type: "ceph-s3", Endpoint: "h", BucketName: "b"}), true},
+		{"directories beside", s.placeOf(adapters.Config{Type: "posix", BucketName: "/x/a"}), s.placeOf(adapters.Config{Type: "posix", BucketName: "/x/ab"}), false},
 	} {
 		if got := c.a.overlaps(c.b); got != c.want || c.b.overlaps(c.a) != got {
 			t.Errorf("%s: %v and %v overlap: %v, want %v", c.name, c.a, c.b, got, c.want)

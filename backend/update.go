@@ -33,7 +33,7 @@ func (s *Service) Update(ctx context.Context, r *backendpb.UpdateRequest) (*back
 	if err := s.validate(name, cfg, r.GetIsDefault()); err != nil {
 		return nil, err
 	}
-	was, where := placeOf(old), placeOf(cfg)
+	was, where := s.placeOf(old), s.placeOf(cfg)
 	x, _, err := s.loadIndex(ctx)
 	if err != nil {
 		return nil, err

@@ -27,6 +27,7 @@ func Descriptor() adapters.Descriptor {
 			{Name: "options.conditionalWrites", Description: "whether the store enforces If-Match and If-None-Match on writes atomically; default true for AWS, false with an endpoint"},
 		},
 		Capabilities: capabilities(parsed{conditional: true}, 0),
+		Host:         host,
 		Validate: func(c adapters.Config) error {
 			_, err := parse(c)
 			return err

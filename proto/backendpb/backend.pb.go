@@ -218,7 +218,9 @@ type Capabilities struct {
 	ConditionalPut    bool                   `protobuf:"varint,8,opt,name=conditional_put,json=conditionalPut,proto3" json:"conditional_put,omitempty"`
 	ConditionalDelete bool                   `protobuf:"varint,9,opt,name=conditional_delete,json=conditionalDelete,proto3" json:"conditional_delete,omitempty"`
 	StoresChecksum    bool                   `protobuf:"varint,10,opt,name=stores_checksum,json=storesChecksum,proto3" json:"stores_checksum,omitempty"`
-	StorageClasses    []string               `protobuf:"bytes,11,rep,name=storage_classes,json=storageClasses,proto3" json:"storage_classes,omitempty"`
+	StorageClasses    []string               `protobuf:"bytes,11,rep,name=storage_classes,json=storageClasses,proto3" json:"storage_classes,omitempty"` // the first is the default
+	ServerCopy        bool                   `protobuf:"varint,12,opt,name=server_copy,json=serverCopy,proto3" json:"server_copy,omitempty"`
+	MaxCopySize       int64                  `protobuf:"varint,13,opt,name=max_copy_size,json=maxCopySize,proto3" json:"max_copy_size,omitempty"` // of one server-side copy
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -330,6 +332,20 @@ func (x *Capabilities) GetStorageClasses() []string {
 	return nil
 }
 
+func (x *Capabilities) GetServerCopy() bool {
+	if x != nil {
+		return x.ServerCopy
+	}
+	return false
+}
+
+func (x *Capabilities) GetMaxCopySize() int64 {
+	if x != nil {
+		return x.MaxCopySize
+	}
+	return 0
+}
+
 type Field struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"` // as in REST: endpoint, bucketName, options.pathStyle
@@ -337,6 +353,7 @@ type Field struct {
 	Required      bool                   `protobuf:"varint,3,opt,name=required,proto3" json:"required,omitempty"`
 	Secret        bool                   `protobuf:"varint,4,opt,name=secret,proto3" json:"secret,omitempty"`
 	Default       string                 `protobuf:"bytes,5,opt,name=default,proto3" json:"default,omitempty"`
+	Choices       []string               `protobuf:"bytes,6,rep,name=choices,proto3" json:"choices,omitempty"` // the accepted values, when they are a closed list
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -406,12 +423,20 @@ func (x *Field) GetDefault() string {
 	return ""
 }
 
+func (x *Field) GetChoices() []string {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
 type Type struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	Fields        []*Field               `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
-	Capabilities  *Capabilities          `protobuf:"bytes,4,opt,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Capabilities  *Capabilities          `protobuf:"bytes,4,opt,name=capabilities,proto3" json:"capabilities,omitempty"` // with the default options
+	Missing       string                 `protobuf:"bytes,5,opt,name=missing,proto3" json:"missing,omitempty"`           // what this build lacks for the type, and how to get it; empty when it is there
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -472,6 +497,13 @@ func (x *Type) GetCapabilities() *Capabilities {
 		return x.Capabilities
 	}
 	return nil
+}
+
+func (x *Type) GetMissing() string {
+	if x != nil {
+		return x.Missing
+	}
+	return ""
 }
 
 type TypesRequest struct {
@@ -1162,7 +1194,7 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\x03rev\x18\x12 \x01(\tR\x03rev\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa9\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xee\x03\n" +
 	"\fCapabilities\x12&\n" +
 	"\x0fmax_object_size\x18\x01 \x01(\x03R\rmaxObjectSize\x12 \n" +
 	"\fmax_put_size\x18\x02 \x01(\x03R\n" +
@@ -1176,18 +1208,23 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\x12conditional_delete\x18\t \x01(\bR\x11conditionalDelete\x12'\n" +
 	"\x0fstores_checksum\x18\n" +
 	" \x01(\bR\x0estoresChecksum\x12'\n" +
-	"\x0fstorage_classes\x18\v \x03(\tR\x0estorageClasses\"\x8b\x01\n" +
+	"\x0fstorage_classes\x18\v \x03(\tR\x0estorageClasses\x12\x1f\n" +
+	"\vserver_copy\x18\f \x01(\bR\n" +
+	"serverCopy\x12\"\n" +
+	"\rmax_copy_size\x18\r \x01(\x03R\vmaxCopySize\"\xa5\x01\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
 	"\brequired\x18\x03 \x01(\bR\brequired\x12\x16\n" +
 	"\x06secret\x18\x04 \x01(\bR\x06secret\x12\x18\n" +
-	"\adefault\x18\x05 \x01(\tR\adefault\"\xb3\x01\n" +
+	"\adefault\x18\x05 \x01(\tR\adefault\x12\x18\n" +
+	"\achoices\x18\x06 \x03(\tR\achoices\"\xcd\x01\n" +
 	"\x04Type\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x120\n" +
 	"\x06fields\x18\x03 \x03(\v2\x18.gelato.backend.v1.FieldR\x06fields\x12C\n" +
-	"\fcapabilities\x18\x04 \x01(\v2\x1f.gelato.backend.v1.CapabilitiesR\fcapabilities\"\x0e\n" +
+	"\fcapabilities\x18\x04 \x01(\v2\x1f.gelato.backend.v1.CapabilitiesR\fcapabilities\x12\x18\n" +
+	"\amissing\x18\x05 \x01(\tR\amissing\"\x0e\n" +
 	"\fTypesRequest\">\n" +
 	"\rTypesResponse\x12-\n" +
 	"\x05types\x18\x01 \x03(\v2\x17.gelato.backend.v1.TypeR\x05types\"\x93\x01\n" +

@@ -34,7 +34,7 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 type BackendsClient interface {
-	// Types lists every backend type of this build.
+	// Types lists every backend type, also those that this build lacks.
 	Types(ctx context.Context, in *TypesRequest, opts ...grpc.CallOption) (*TypesResponse, error)
 	// Create registers a backend: validates offline, refuses a place that is taken (ALREADY_EXISTS), probes unless told not to
 	// (FAILED_PRECONDITION with reason "Probe" and the failing step), and leaves the marker.
@@ -132,7 +132,7 @@ func (c *backendsClient) Probe(ctx context.Context, in *ProbeRequest, opts ...gr
 // All implementations must embed UnimplementedBackendsServer
 // for forward compatibility.
 type BackendsServer interface {
-	// Types lists every backend type of this build.
+	// Types lists every backend type, also those that this build lacks.
 	Types(context.Context, *TypesRequest) (*TypesResponse, error)
 	// Create registers a backend: validates offline, refuses a place that is taken (ALREADY_EXISTS), probes unless told not to
 	// (FAILED_PRECONDITION with reason "Probe" and the failing step), and leaves the marker.

@@ -22,7 +22,7 @@ func backendFlags(cmd *cobra.Command, s *settings) (b *body, noProbe *bool) {
 	b = &body{flags: cmd.Flags()}
 	b.text("region", "region", "region of the store")
 	b.text("endpoint", "endpoint", "URL of the store, where it is not its cloud's own")
-	b.text("bucket-name", "bucketName", "the store's bucket or container; for posix an absolute directory")
+	b.text("bucket-name", "bucketName", "the store's bucket, container, pool or directory")
 	b.text("prefix", "prefix", "prefix of all keys within it")
 	b.text("access", "access", "access key of the store")
 	b.secret("security-file", "security", "the secret of the store", cmd.InOrStdin)
@@ -126,47 +126,5 @@ func backendProbe(s *settings) *cobra.Command {
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is ready\n", args[0])
 		return err
-	})
-}
-
-func backendTypes(s *settings) *cobra.Command {
-	return command(s, "types", "List the types of backends and their fields", cobra.NoArgs, func(cmd *cobra.Command, r *rest, _ []string) error {
-		type kind struct {
-			Name, Description string
-			Fields            []struct {
-				Name, Description, Default string
-				Required, Secret           bool
-			}
-		}
-		if s.json() {
-			return listed(cmd, s, r, "types", nil, 0, "", func(kind) []string { return nil })
-		}
-		out := cmd.OutOrStdout()
-		return r.list(cmd.Context(), "types", nil, func(item json.RawMessage) error {
-			var k kind
-			if err := json.Unmarshal(item, &k); err != nil {
-				return fmt.Errorf("read answer: %w", err)
-			}
-			fmt.Fprintf(out, "%s: %s\n", oneLine(k.Name), oneLine(k.Description))
-			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			for _, f := range k.Fields {
-				var notes []string
-				if f.Required {
-					notes = append(notes, "required")
-				}
-				if f.Secret {
-					notes = append(notes, "secret")
-				}
-				if f.Default != "" {
-					notes = append(notes, "default "+f.Default)
-				}
-				note := ""
-				if notes != nil {
-					note = " (" + strings.Join(notes, ", ") + ")"
-				}
-				fmt.Fprintf(w, "  %s\t%s\n", oneLine(f.Name), oneLine(f.Description+note))
-			}
-			return w.Flush()
-		})
 	})
 }

@@ -7,6 +7,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/opensds/gelato/adapters/all"
+	"github.com/opensds/gelato/cmd/gelato/client"
 )
 
 // TestRequests runs each command that sends something and compares what arrives with the REST contract.
@@ -195,9 +198,12 @@ func TestLists(t *testing.T) {
 		"GET /policies?limit=1000":                         {{200, `{"items":[{"name":"n","schedule":{"type":"interval","every":"15m"}},{"name":"m","schedule":{"type":"cron","cron":"0 2 * * *","timezone":"UTC"}}]}`}},
 		"GET /plans?limit=1000":                            {{200, `{"items":[{"name":"p","mode":"relocate","source":{"bucket":"b","backend":"x"},"destination":{"backend":"y"}}]}`}},
 		"GET /jobs?limit=2&plan=p&status=running%2Cfailed": {{200, `{"items":[{"id":"j3","status":"running","progress":12.5},{"id":"j2"}],"next":"j2"}`}},
-		"GET /types?limit=1000":                            {{200, `{"items":[{"name":"posix","description":"a directory","fields":[{"name":"bucketName","description":"its path","required":true},{"name":"options.sync","description":"fsync","default":"true"}]}]}`}},
-		"GET /keys?limit=1000":                             {{200, `{"items":[{"accessKey":"K","user":"root","status":"enabled"}]}`}},
+		"GET /types?limit=1000": {{200, `{"items":[{"name":"posix","description":"a directory","fields":[{"name":"bucketName","description":"its path","required":true},{"name":"options.sync","description":"fsync","default":"true","choices":["true","false"]}],` +
+			`"capabilities":{"maxObjectSize":1099511627776,"maxPutSize":1048576,"multipart":true,"minPartSize":5,"maxPartSize":1024,"maxParts":10000,"maxKeyBytes":1024,"conditionalPut":true,"serverCopy":true,"maxCopySize":2048,"storageClasses":["A","B"]}},` +
+			`{"name":"moon","description":"far away","available":false,"missing":"install a rocket","fields":[{"name":"security","description":"key","required":true,"secret":true}]}]}`}},
+		"GET /keys?limit=1000": {{200, `{"items":[{"accessKey":"K","user":"root","status":"enabled"}]}`}},
 	})
+	moon := "moon: far away\n  not in this build  install a rocket\n  --security-file    key (required; secret)\n"
 	for _, tt := range []struct{ args, want string }{
 		{"backend ls", "NAME  TYPE    STATE        DEFAULT  OBJECTS  SIZE     PLACE\n" +
 			"a     posix   ready        yes      12,345   1.5 KiB  /d\n" +
@@ -207,7 +213,13 @@ func TestLists(t *testing.T) {
 		{"plan ls", "NAME  MODE      FROM                   TO         LAST-RUN  NEXT-RUN\np     relocate  bucket b on backend x  backend y  -         -\n"},
 		{"job ls --plan p --status running,failed --limit 2", "ID  PLAN  MODE  STATUS   PROGRESS  OBJECTS  FAILED  SIZE  STARTED  ENDED\n" +
 			"j3  -     -     running  12.5%     0        0       0 B   -        -\nj2  -     -     -        0.0%      0        0       0 B   -        -\n"},
-		{"backend types", "posix: a directory\n  bucketName    its path (required)\n  options.sync  fsync (default true)\n"},
+		{"backend types", "posix: a directory\n" +
+			"  --bucket-name    its path (required)\n" +
+			"  --option sync=   fsync (one of true, false; default true)\n" +
+			"  limits           objects up to 1.0 TiB, one write up to 1.0 MiB, 10,000 parts from 5 B, each up to 1.0 KiB, keys up to 1,024 bytes less the prefix\n" +
+			"  can              get, put, list, multipart uploads, atomic conditions on writes, copies of up to 2.0 KiB that do not travel\n" +
+			"  storage classes  A, B\n" + moon},
+		{"backend types moon", moon},
 		{"key ls", "ACCESS-KEY  USER  STATUS   CREATED\nK           root  enabled  -\n"},
 	} {
 		got, err := gelato(t, "", f.at(strings.Fields(tt.args)...)...)
@@ -219,6 +231,35 @@ func TestLists(t *testing.T) {
 	var items []map[string]any
 	if err != nil || json.Unmarshal([]byte(got), &items) != nil || len(items) != 2 || items[1]["new"] == nil {
 		t.Errorf("got %v, %s, want an array of 2 with every field of REST", err, got)
+	}
+}
+
+// TestFieldsHaveFlags finds a flag of backend add and update for every field that REST may name.
+func TestFieldsHaveFlags(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"add", "update"} {
+		f := serve(t, map[string][]answer{"POST /backends": {{201, `{}`}}, "PUT /backends/b": {{200, `{}`}}})
+		for name, d := range all.Registry() {
+			for _, field := range d.Fields {
+				value := "v"
+				if field.Secret {
+					value = "-"
+				}
+				flag := client.FlagOf(field.Name, field.Secret)
+				args := append([]string{"backend", verb, "b"}, strings.Fields(strings.TrimSuffix(flag, "="))...)
+				if strings.HasSuffix(flag, "=") {
+					args[len(args)-1] += "=" + value
+				} else {
+					args = append(args, value)
+				}
+				if verb == "add" {
+					args = append(args, "--type", string(name))
+				}
+				if _, err := gelato(t, "secret", f.at(args...)...); err != nil {
+					t.Errorf("%s: field %s: %v: %v", name, field.Name, args, err)
+				}
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package client_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/all"
+	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/testbed"
 	"github.com/opensds/gelato/internal/testbed/readme"
 )
@@ -51,7 +53,9 @@ func TestAdapterExamples(t *testing.T) {
 					continue
 				}
 				for _, c := range examplesOf(t, b.Text) {
-					examples++
+					if examples++; examples == 1 {
+						refuses(t, types, d, c)
+					}
 					if c.Type != name {
 						t.Errorf("an example adds type %s", c.Type)
 					}
@@ -64,6 +68,47 @@ func TestAdapterExamples(t *testing.T) {
 				t.Error("the section has no example, a block that begins with ```sh backend")
 			}
 		})
+	}
+}
+
+// refuses spoils a good configuration in every way that can be told offline: each is refused by the name of its field, in the message too.
+func refuses(t *testing.T, types adapters.Registry, d adapters.Descriptor, good adapters.Config) {
+	t.Helper()
+	try := func(what, field, value string) {
+		t.Helper()
+		bad := good
+		bad.Options = maps.Clone(good.Options)
+		if bad.Options == nil {
+			bad.Options = map[string]string{}
+		}
+		if option, ok := strings.CutPrefix(field, "options."); ok {
+			bad.Options[option] = value
+		} else {
+			*map[string]*string{"region": &bad.Region, "endpoint": &bad.Endpoint, "bucketName": &bad.BucketName, "prefix": &bad.Prefix, "access": &bad.Access, "security": &bad.Security}[field] = value
+		}
+		err := types.Validate(bad)
+		if !errs.Is(err, errs.InvalidArgument) || errs.ReasonOf(err) != field || !strings.Contains(errs.Public(err), field) {
+			t.Errorf("%s: got %v with reason %q, want InvalidArgument that names %s", what, err, errs.ReasonOf(err), field)
+		}
+		if field == "security" && value != "" && err != nil && strings.Contains(err.Error(), value) {
+			t.Errorf("%s: the message tells the secret", what)
+		}
+	}
+	try("an unknown option", "options.colour", "red")
+	try("read-only and not", "options.readOnly", "perhaps")
+	try("a prefix that is no text", "prefix", "\xff")
+	for _, f := range d.Fields {
+		if f.Required {
+			try("without "+f.Name, f.Name, "")
+		}
+		if len(f.Choices) > 0 {
+			try("no choice of "+f.Name, f.Name, "neither-nor")
+		}
+		if f.Name == "endpoint" {
+			try("an endpoint of another scheme", "endpoint", "gopher://host/")
+			try("an endpoint without a host", "endpoint", "http://")
+			try("an endpoint with blanks", "endpoint", "http://a b/")
+		}
 	}
 }
 

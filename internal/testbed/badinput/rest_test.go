@@ -75,6 +75,8 @@ func TestREST(t *testing.T) {
 		"wrong secret of the store":   {"POST", "backends", s3(object{"security": "wrong"}), 422, "signature"},
 		"absent bucket of the store":  {"POST", "backends", s3(object{"bucketName": "absent"}), 422, "open"},
 		"nobody listens":              {"POST", "backends", s3(object{"endpoint": "http://127.0.0.1:1"}), 422, "open"},
+		"missing field":               {"POST", "backends", s3(object{"bucketName": ""}), 400, "bucketname is required"},
+		"malformed endpoint":          {"POST", "backends", s3(object{"endpoint": "gopher://h"}), 400, "endpoint: must be a url"},
 		"relative directory":          {"POST", "backends", posix(object{"bucketName": "dir"}), 400, "absolute"},
 		"backend in use":              {"DELETE", "backends/store", nil, 409, "target"},
 		"absent backend deleted":      {"DELETE", "backends/nowhere", nil, 404, "nowhere"},

@@ -15,7 +15,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/opensds/gelato/adapters/all"
 	"github.com/opensds/gelato/adapters/pool"
 	"github.com/opensds/gelato/api"
 	"github.com/opensds/gelato/backend"
@@ -65,7 +64,7 @@ func newStage(t *testing.T) *stage {
 	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l, conn := rpc.Pipe()
 	backends, buckets, flow := backendpb.NewBackendsClient(conn), catalogpb.NewCatalogClient(conn), dataflowpb.NewDataflowClient(conn)
-	s.backend, err = backend.New(t.Context(), docs, box, all.Registry(), backend.Peers{Catalog: buckets, Dataflow: flow},
+	s.backend, err = backend.New(t.Context(), docs, box, registry(), backend.Peers{Catalog: buckets, Dataflow: flow},
 		backend.Options{Logger: log, ProbeTimeout: 3 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +73,7 @@ func newStage(t *testing.T) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stores := pool.New(backends, box, all.Registry(), pool.Options{Logger: log})
+	stores := pool.New(backends, box, registry(), pool.Options{Logger: log})
 	t.Cleanup(func() { stores.Close() })
 	s.catalog, err = catalog.New(docs, stores, blob.TagOf(clusterID), catalog.Options{Log: log})
 	if err != nil {
