@@ -12,63 +12,43 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
 
 // List implements adapters.Store.
 func (s *Store) List(ctx context.Context, prefix, after string, limit int) (adapters.Page, error) {
-	if limit < 1 || limit > 1000 {
-		return adapters.Page{}, errs.Newf(errs.InvalidArgument, "the limit must be 1 to 1000")
+	l, err := s3shape.NewListing(s.prefix, prefix, after, limit)
+	if err != nil {
+		return adapters.Page{}, err
 	}
-	if !utf8.ValidString(prefix) || !utf8.ValidString(after) {
-		return adapters.Page{}, errs.Newf(errs.InvalidArgument, "a prefix or start that is not UTF-8")
-	}
-	ask := int32(min(limit+1, 1000)) // one more, as some stores say at a prefix's end that there is more
-	full := s.prefix + prefix
-	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: set(full), MaxKeys: &ask, EncodingType: types.EncodingTypeUrl}
-	if after != "" {
-		start := s.prefix + after
-		in.StartAfter = &start
-	}
+	ask := int32(l.Ask())
+	in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: set(l.Prefix()), StartAfter: set(l.After()), MaxKeys: &ask, EncodingType: types.EncodingTypeUrl}
 	for {
 		out, err := s.client.ListObjectsV2(ctx, in)
 		if err != nil {
 			return adapters.Page{}, fail(ctx, "list objects", err)
 		}
-		page := adapters.Page{Objects: make([]adapters.Info, 0, len(out.Contents)), More: out.IsTruncated != nil && *out.IsTruncated}
-		last := after
 		for _, c := range out.Contents {
 			name, err := decodeKey(c.Key, out.EncodingType)
 			if err != nil {
 				return adapters.Page{}, fmt.Errorf("list objects: %w", err)
 			}
-			key, ok := strings.CutPrefix(name, s.prefix)
-			if !ok || !strings.HasPrefix(key, prefix) {
-				return adapters.Page{}, errs.Newf(errs.Internal, "the store lists keys outside the prefix asked for")
-			}
-			if key == "" || (after != "" && key <= after) {
-				continue // the prefix itself as an object, or a store that does not know start-after
-			}
-			if err := s.listable(ctx, key, out.EncodingType); err != nil {
+			if err := s.listable(ctx, strings.TrimPrefix(name, s.prefix), out.EncodingType); err != nil {
 				return adapters.Page{}, err
 			}
-			if key <= last { // a page that goes on from the last key would leave objects out
-				return adapters.Page{}, errs.Newf(errs.FailedPrecondition, "the store does not list keys in order of their bytes")
-			}
-			last = key
-			info := adapters.Info{Key: key, ETag: parseETag(c.ETag), StorageClass: string(c.StorageClass)}
+			info := adapters.Info{ETag: parseETag(c.ETag), StorageClass: string(c.StorageClass)}
 			if c.Size != nil {
 				info.Size = *c.Size
 			}
 			if c.LastModified != nil {
 				info.ModTime = c.LastModified.UTC()
 			}
-			page.Objects = append(page.Objects, info)
+			if err := l.Add(name, info); err != nil {
+				return adapters.Page{}, fmt.Errorf("list objects: %w", err)
+			}
 		}
-		if len(page.Objects) > limit {
-			page.Objects, page.More = page.Objects[:limit], true
-		}
-		if len(page.Objects) > 0 || !page.More {
+		if page, ok := l.Page(out.IsTruncated != nil && *out.IsTruncated); ok {
 			return page, nil
 		}
 		if out.NextContinuationToken == nil {

@@ -3,10 +3,11 @@ package awss3
 import (
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/hex"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/opensds/gelato/adapters/s3shape"
 )
 
 // formatCRC writes a CRC-64/NVME as S3 does: base64 of 8 bytes, big endian.
@@ -44,14 +45,10 @@ func quote(etag string) *string {
 // etagMD5 returns the MD5 that an ETag may be, or nil: it has the form of one, and the store did not encrypt with a key of its
 // own, when the ETag is something else (API reference, "Object", on ETag).
 func etagMD5(etag string, sse types.ServerSideEncryption, sseCustomer *string) []byte {
-	if len(etag) != 32 || sse == types.ServerSideEncryptionAwsKms || sse == types.ServerSideEncryptionAwsKmsDsse || sseCustomer != nil {
+	if sse == types.ServerSideEncryptionAwsKms || sse == types.ServerSideEncryptionAwsKmsDsse || sseCustomer != nil {
 		return nil
 	}
-	sum, err := hex.DecodeString(etag)
-	if err != nil {
-		return nil
-	}
-	return sum
+	return s3shape.MD5OfETag(etag)
 }
 
 // set returns nil for "", so that no header is sent.

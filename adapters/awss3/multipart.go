@@ -1,15 +1,10 @@
 package awss3
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -17,7 +12,7 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/httpstore"
-	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -161,11 +156,11 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	if err := s.conditions(o); err != nil {
 		return adapters.Info{}, err
 	}
-	w, err := wholeOf(parts)
+	w, err := s3shape.WholeOf(parts)
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	if o.CRC64 != nil && *o.CRC64 != w.crc {
+	if o.CRC64 != nil && *o.CRC64 != w.CRC64 {
 		return adapters.Info{}, errs.Newf(errs.DataLoss, "the parts do not have the CRC-64/NVME that was announced")
 	}
 	in := &s3.CompleteMultipartUploadInput{Bucket: &s.bucket, Key: name, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: make([]types.CompletedPart, len(parts))}}
@@ -178,7 +173,7 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 		in.MultipartUpload.Parts[i] = c
 	}
 	if withCRC {
-		in.ChecksumCRC64NVME, in.ChecksumType, in.MpuObjectSize = formatCRC(w.crc), types.ChecksumTypeFullObject, &w.size
+		in.ChecksumCRC64NVME, in.ChecksumType, in.MpuObjectSize = formatCRC(w.CRC64), types.ChecksumTypeFullObject, &w.Size
 	}
 	if o.IfNoneMatch {
 		in.IfNoneMatch = set("*")
@@ -230,71 +225,10 @@ func (s *Store) isOpen(ctx context.Context, name, id *string) (bool, error) {
 	return false, err
 }
 
-// completed describes the object and checks that it is the one made of the parts. refused is what the store said when it would
-// not complete; it is the answer when the object is another one, or none.
-func (s *Store) completed(ctx context.Context, key string, w whole, refused error) (adapters.Info, error) {
+// completed describes the object that a completion made; see s3shape.Whole.Completed.
+func (s *Store) completed(ctx context.Context, key string, w s3shape.Whole, refused error) (adapters.Info, error) {
 	info, err := s.Head(ctx, key)
-	switch {
-	case errs.Is(err, errs.NotFound) && refused != nil:
-		return adapters.Info{}, fmt.Errorf("complete upload: %w", refused)
-	case errs.Is(err, errs.NotFound):
-		// Deleted since, or another call is still at completing it.
-		return adapters.Info{}, errs.New(errs.Unavailable, "the completed object is not there yet", err)
-	case err != nil:
-		return adapters.Info{}, fmt.Errorf("complete upload: %w", err)
-	}
-	sameETag := w.etag != "" && info.ETag == w.etag
-	sameCRC := info.CRC64 != nil && *info.CRC64 == w.crc
-	switch {
-	case info.Size == w.size && sameCRC:
-		info.Verified, info.Proof = true, proofCheckedCRC
-	case info.Size == w.size && sameETag && info.CRC64 == nil:
-		info.Verified, info.Proof = w.verified, proofMD5
-	case refused != nil:
-		return adapters.Info{}, fmt.Errorf("complete upload: %w", refused)
-	case info.CRC64 != nil && sameETag:
-		return adapters.Info{}, errs.Newf(errs.DataLoss, "the store holds bytes with another CRC-64/NVME than the parts")
-	case info.Size != w.size || info.CRC64 != nil:
-		return adapters.Info{}, errs.Newf(errs.FailedPrecondition, "the object was replaced as soon as it was complete")
-	}
-	if !info.Verified {
-		info.Proof = ""
-	}
-	return info, nil
-}
-
-// whole is what an object made of parts must look like.
-type whole struct {
-	size     int64
-	crc      uint64
-	etag     string // as S3 forms it, "" when the parts' ETags are no MD5s
-	verified bool   // all parts are
-}
-
-func wholeOf(parts []adapters.Part) (whole, error) {
-	w := whole{verified: true}
-	if len(parts) == 0 || len(parts) > maxParts {
-		return w, errs.Newf(errs.InvalidArgument, "an upload is completed with 1 to %d parts", maxParts)
-	}
-	if !slices.IsSortedFunc(parts, func(a, b adapters.Part) int { return cmp.Compare(a.N, b.N) }) {
-		return w, errs.Newf(errs.InvalidArgument, "the parts are not in ascending order").Because("InvalidPartOrder")
-	}
-	sums, md5s := md5.New(), true
-	for i, p := range parts {
-		if i > 0 && p.N == parts[i-1].N {
-			return w, errs.Newf(errs.InvalidArgument, "part %d is named twice", p.N).Because("InvalidPartOrder")
-		}
-		w.crc = checksum.CombineCRC64(w.crc, p.CRC64, p.Size)
-		w.size += p.Size
-		w.verified = w.verified && p.Verified
-		sum, err := hex.DecodeString(p.ETag)
-		md5s = md5s && err == nil && len(sum) == md5.Size && (p.MD5 == nil || bytes.Equal(p.MD5, sum))
-		sums.Write(sum)
-	}
-	if md5s {
-		w.etag = hex.EncodeToString(sums.Sum(nil)) + "-" + strconv.Itoa(len(parts))
-	}
-	return w, nil
+	return w.Completed(info, err, refused)
 }
 
 // AbortUpload implements adapters.Store.

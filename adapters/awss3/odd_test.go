@@ -17,6 +17,7 @@ import (
 	"github.com/minio/crc64nvme"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -115,12 +116,12 @@ func TestWhatCountsAsProof(t *testing.T) {
 		proof string
 		want  errs.Code // of the second Put, whose bytes the store spoils
 	}{
-		{"ignores checksums, ETag is the MD5", &oddStore{}, true, proofMD5, errs.DataLoss},
-		{"ignores checksums, unknown beforehand", &oddStore{}, false, proofMD5, errs.DataLoss},
+		{"ignores checksums, ETag is the MD5", &oddStore{}, true, s3shape.ProofMD5, errs.DataLoss},
+		{"ignores checksums, unknown beforehand", &oddStore{}, false, s3shape.ProofMD5, errs.DataLoss},
 		{"ignores checksums, ETag is no MD5", &oddStore{etag: random}, true, "", errs.Unknown},
 		{"ignores checksums, strange ETag", &oddStore{etag: func([]byte) string { return "v1" }}, true, "", errs.Unknown},
-		{"computes CRC64", &oddStore{crc: crc64nvme.Checksum}, true, proofCheckedCRC, errs.DataLoss},
-		{"computes CRC64 unasked", &oddStore{crc: crc64nvme.Checksum, etag: random}, false, proofStoreCRC, errs.DataLoss},
+		{"computes CRC64", &oddStore{crc: crc64nvme.Checksum}, true, s3shape.ProofCheckedCRC, errs.DataLoss},
+		{"computes CRC64 unasked", &oddStore{crc: crc64nvme.Checksum, etag: random}, false, s3shape.ProofStoreCRC, errs.DataLoss},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -315,7 +316,7 @@ func TestCompletionWithoutAClearAnswer(t *testing.T) {
 	body := []byte("part")
 	sum := md5.Sum(body)
 	part := adapters.Part{N: 1, Size: 4, ETag: hex.EncodeToString(sum[:]), CRC64: crc64nvme.Checksum(body), Verified: true}
-	w, err := wholeOf([]adapters.Part{part})
+	w, err := s3shape.WholeOf([]adapters.Part{part})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,15 +327,15 @@ func TestCompletionWithoutAClearAnswer(t *testing.T) {
 		etag         string // of the object, "" for none
 		want         errs.Code
 	}{
-		{"gone, the object is ours", "<Error><Code>InternalError</Code></Error>", 500, false, w.etag, errs.Unknown},
+		{"gone, the object is ours", "<Error><Code>InternalError</Code></Error>", 500, false, w.ETag, errs.Unknown},
 		{"gone, the object is another", "<Error><Code>InternalError</Code></Error>", 500, false, "other", errs.NotFound},
 		{"gone, no object", "<Error><Code>InternalError</Code></Error>", 500, false, "", errs.NotFound},
-		{"a true internal error", "<Error><Code>InternalError</Code></Error>", 500, true, w.etag, errs.Unavailable},
-		{"cut answer, the object is ours", "<CompleteMultipartUploadResult><Loc", 200, false, w.etag, errs.Unknown},
+		{"a true internal error", "<Error><Code>InternalError</Code></Error>", 500, true, w.ETag, errs.Unavailable},
+		{"cut answer, the object is ours", "<CompleteMultipartUploadResult><Loc", 200, false, w.ETag, errs.Unknown},
 		{"cut answer, no object", "<CompleteMultipartUploadResult><Loc", 200, false, "", errs.Unavailable},
 		{"an error under status 200", "<Error><Code>SlowDown</Code></Error>", 200, true, "", errs.ResourceExhausted},
 		{"no such upload, no object", "<Error><Code>NoSuchUpload</Code></Error>", 404, false, "", errs.NotFound},
-		{"no such upload, the object is ours", "<Error><Code>NoSuchUpload</Code></Error>", 404, false, w.etag, errs.Unknown},
+		{"no such upload, the object is ours", "<Error><Code>NoSuchUpload</Code></Error>", 404, false, w.ETag, errs.Unknown},
 	} {
 		s := openAt(t, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			switch {
@@ -357,7 +358,7 @@ func TestCompletionWithoutAClearAnswer(t *testing.T) {
 		if errs.CodeOf(err) != c.want || (err == nil) != (c.want == errs.Unknown) {
 			t.Errorf("%s: got %v (%v), want %v", c.name, errs.CodeOf(err), err, c.want)
 		}
-		if err == nil && (info.ETag != w.etag || info.Proof != proofMD5 || !info.Verified) {
+		if err == nil && (info.ETag != w.ETag || info.Proof != s3shape.ProofMD5 || !info.Verified) {
 			t.Errorf("%s: got %+v", c.name, info)
 		}
 	}

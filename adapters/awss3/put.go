@@ -13,6 +13,7 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/httpstore"
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -26,13 +27,6 @@ const (
 const (
 	crcAnswered = 1 + iota
 	crcMissing
-)
-
-// Proofs that this adapter gives.
-const (
-	proofCheckedCRC = "store-checked-crc64nvme" // sent along, and the store answered that it has it
-	proofStoreCRC   = "store-crc64nvme"         // the store computed it by itself, compared here
-	proofMD5        = "store-md5-etag"          // the store's ETag is the MD5 computed here
 )
 
 // Put implements adapters.Store. A body of unknown size that does not fit one part buffer becomes a multipart upload, one part in memory at a time.
@@ -111,7 +105,7 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 		s.retract(ctx, name, info.ETag)
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
 	}
-	if info.Proof != proofMD5 && !s.habits.md5ETag.Load() {
+	if info.Proof != s3shape.ProofMD5 && !s.habits.md5ETag.Load() {
 		info.MD5 = nil // it only looks like one
 	}
 	return info, nil
@@ -144,14 +138,14 @@ func (s *Store) prove(kind int, crcSent bool, b *httpstore.Body, crc *uint64, md
 	case crc != nil && *crc != b.CRC64():
 		return false, "", errs.Newf(errs.DataLoss, "the store holds bytes with another CRC-64/NVME than those sent")
 	case crc != nil && crcSent:
-		return true, proofCheckedCRC, nil
+		return true, s3shape.ProofCheckedCRC, nil
 	case crc != nil:
-		return true, proofStoreCRC, nil
+		return true, s3shape.ProofStoreCRC, nil
 	case b.MD5() == nil || md5ETag == nil:
 		return false, "", nil
 	case bytes.Equal(b.MD5(), md5ETag):
 		s.habits.md5ETag.Store(true)
-		return true, proofMD5, nil
+		return true, s3shape.ProofMD5, nil
 	case s.habits.md5ETag.Load():
 		return false, "", errs.Newf(errs.DataLoss, "the store holds bytes with another MD5 (%s) than those sent", hex.EncodeToString(md5ETag))
 	}

@@ -23,6 +23,7 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/httpstore"
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -36,7 +37,7 @@ const (
 	maxPutSize    = 5 << 30
 	minPartSize   = 5 << 20
 	maxPartSize   = 5 << 30
-	maxParts      = 10000
+	maxParts      = s3shape.MaxParts
 )
 
 // Store is one S3 bucket, or the keys of it below a prefix.

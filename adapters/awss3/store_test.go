@@ -11,6 +11,7 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/httpstore"
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/testbed"
 )
@@ -48,15 +49,15 @@ func TestProofs(t *testing.T) {
 		sized bool
 		proof string
 	}{
-		{"known", 100, true, true, proofCheckedCRC},
-		{"unknown", 100, false, true, proofCheckedCRC},
-		{"empty", 0, true, true, proofCheckedCRC},
-		{"streamed", 300 << 10, true, true, proofCheckedCRC},
-		{"no size, small", 100, false, false, proofCheckedCRC},
-		{"no size, empty", 0, true, false, proofCheckedCRC},
-		{"no size, one part", httpstore.SpoolFirst + 1, false, false, proofCheckedCRC},
-		{"no size, exactly one part", httpstore.SpoolPart, true, false, proofCheckedCRC},
-		{"no size, parts", 2*httpstore.SpoolPart + 17, false, false, proofCheckedCRC},
+		{"known", 100, true, true, s3shape.ProofCheckedCRC},
+		{"unknown", 100, false, true, s3shape.ProofCheckedCRC},
+		{"empty", 0, true, true, s3shape.ProofCheckedCRC},
+		{"streamed", 300 << 10, true, true, s3shape.ProofCheckedCRC},
+		{"no size, small", 100, false, false, s3shape.ProofCheckedCRC},
+		{"no size, empty", 0, true, false, s3shape.ProofCheckedCRC},
+		{"no size, one part", httpstore.SpoolFirst + 1, false, false, s3shape.ProofCheckedCRC},
+		{"no size, exactly one part", httpstore.SpoolPart, true, false, s3shape.ProofCheckedCRC},
+		{"no size, parts", 2*httpstore.SpoolPart + 17, false, false, s3shape.ProofCheckedCRC},
 	} {
 		body, size := random(c.size), int64(-1)
 		if c.sized {

@@ -1,14 +1,13 @@
-package awss3
+package s3shape
 
 import (
-	"bufio"
 	"io"
 	"strings"
 	"testing"
 	"testing/iotest"
 )
 
-func TestXMLBody(t *testing.T) {
+func TestLegalXML(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want string }{
 		{"<a>plain &amp; \t\r\n é 🍨</a>", "<a>plain &amp; \t\r\n é 🍨</a>"},
@@ -20,7 +19,7 @@ func TestXMLBody(t *testing.T) {
 		{strings.Repeat("x", 4096-1) + "&#x1;" + strings.Repeat("\x02", 5000), strings.Repeat("x", 4096-1) + "?" + strings.Repeat("?", 5000)},
 	} {
 		for name, r := range map[string]io.Reader{"at once": strings.NewReader(c.in), "by bytes": iotest.OneByteReader(strings.NewReader(c.in))} {
-			got, err := io.ReadAll(&xmlBody{r: bufio.NewReaderSize(r, 4<<10)})
+			got, err := io.ReadAll(LegalXML(io.NopCloser(r)))
 			if err != nil || string(got) != c.want {
 				t.Errorf("%.40q %s: got %.40q, %v, want %.40q", c.in, name, got, err, c.want)
 			}

@@ -1,34 +1,19 @@
-package awss3
+package s3shape
 
 import (
 	"bufio"
 	"bytes"
 	"io"
-	"net/http"
 	"strconv"
-	"strings"
 )
 
-// roundTrip is the SDK's HTTP client: the bare transport, which follows no redirect and keeps no cookie.
-type roundTrip struct{ t *http.Transport }
-
-func (r roundTrip) Do(req *http.Request) (*http.Response, error) {
-	resp, err := r.t.RoundTrip(req)
-	if err == nil && answersXML(req) {
-		resp.Body = &xmlBody{r: bufio.NewReaderSize(resp.Body, 4<<10), Closer: resp.Body}
-	}
-	return resp, err
-}
-
-// answersXML says that a request is a listing or about an upload, never for the bytes of an object.
-func answersXML(req *http.Request) bool {
-	q := req.URL.RawQuery
-	return req.Method == http.MethodPost || req.Method == http.MethodGet && (strings.Contains(q, "list-type=") || strings.Contains(q, "uploads") || strings.Contains(q, "uploadId="))
-}
-
-// xmlBody puts a question mark in place of each character that XML 1.0 does not have. Stores repeat keys and prefixes in their answers
+// LegalXML puts a question mark in place of each character that XML 1.0 does not have. Stores repeat keys and prefixes in their answers
 // as they are, or as references (&#x1;), even where they were asked to encode keys, and a strict parser refuses the
 // whole answer. What is taken from answers is encoded otherwise (see trials).
+func LegalXML(body io.ReadCloser) io.ReadCloser {
+	return &xmlBody{r: bufio.NewReaderSize(body, 4<<10), Closer: body}
+}
+
 type xmlBody struct {
 	r *bufio.Reader
 	io.Closer
