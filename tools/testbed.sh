@@ -12,6 +12,10 @@ MAVEN_DEPENDENCY=org.apache.maven.plugins:maven-dependency-plugin:3.8.1
 MONGO=(de.bwaldvogel:mongo-java-server:1.47.0 de.bwaldvogel:mongo-java-server-h2-backend:1.47.0)
 # slf4j-simple lets the broker say why it does not start.
 KAFKA=(org.apache.kafka:kafka_2.13:4.1.1 org.slf4j:slf4j-simple:1.7.36)
+# With the newest versions of that day of what it needs itself.
+AZURITE=azurite@3.35.0 AZURITE_DAY=2026-11-01
+# Debian's packages, each with a program or a file that it brings.
+PACKAGES=(ceph-mon=ceph-mon ceph-osd=ceph-osd radosgw=radosgw ceph-common=rados librados-dev=/usr/include/rados/librados.h nodejs=node npm=npm)
 PYTHON=(boto3==1.44.5 awscli==1.46.3 s3cmd==2.4.0)
 
 # once NAME VERSION COMMAND...: runs the command unless it succeeded for this version before.
@@ -23,8 +27,33 @@ once() {
 	echo "$2" >"$stamp"
 }
 
+# debian PACKAGE=PROGRAM... installs the packages whose program or file is not there, and asks the mirror what it has only if
+# they are not to be had as the system knows them.
+debian() {
+	local p missing=()
+	for p in "$@"; do
+		command -v "${p#*=}" >/dev/null || [ -e "${p#*=}" ] || missing+=("${p%%=*}")
+	done
+	[ "${#missing[@]}" -gt 0 ] || return 0
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "testbed: missing; on Debian, as root: apt-get install ${missing[*]}" >&2
+		return 1
+	fi
+	echo "testbed: installing ${missing[*]}"
+	local apt=(env DEBIAN_FRONTEND=noninteractive timeout 10m apt-get -qq -o DPkg::Lock::Timeout=300)
+	local install=("${apt[@]}" install -y --no-install-recommends "${missing[@]}")
+	"${install[@]}" || { "${apt[@]}" update && "${install[@]}"; }
+}
+
+# npm_package NAME@VERSION DAY brings a package with all it needs, as of a day, into bin/testbed/NAME.
+npm_package() {
+	rm -rf "$dir/${1%@*}"
+	mkdir "$dir/${1%@*}"
+	timeout 10m npm install --silent --no-audit --no-fund --before "$2" --prefix "$dir/${1%@*}" "$1"
+}
+
 # go_tool PACKAGE@VERSION builds a tool with the versions its own go.mod pins.
-go_tool() { GOBIN=$dir GOFLAGS= go install "$1"; }
+go_tool() { GOBIN=$dir GOFLAGS= timeout 15m go install "$1"; }
 
 # maven_jars NAME GROUP:ARTIFACT:VERSION... brings jars with all they need at run time into bin/testbed/NAME.
 maven_jars() {
@@ -44,7 +73,7 @@ maven_jars() {
 	} >"$work/pom.xml"
 	rm -rf "$dir"
 	mkdir -p "$dir"
-	mvn --quiet --batch-mode -Dstyle.color=never --file "$work/pom.xml" "$MAVEN_DEPENDENCY:copy-dependencies" \
+	timeout 10m mvn --quiet --batch-mode -Dstyle.color=never --file "$work/pom.xml" "$MAVEN_DEPENDENCY:copy-dependencies" \
 		-DincludeScope=runtime -DoutputDirectory="$dir" || { rm -rf "$work"; return 1; }
 	rm -rf "$work"
 }
@@ -66,13 +95,15 @@ venv() {
 		echo "testbed: python3 cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2
 		return 1
 	}
-	"$dir/venv/bin/pip" install --quiet --disable-pip-version-check "$@"
+	timeout 10m "$dir/venv/bin/pip" install --quiet --disable-pip-version-check "$@"
 }
 
+debian "${PACKAGES[@]}"
 once versitygw "$VERSITYGW" go_tool "$VERSITYGW"
 once rclone "$RCLONE" go_tool "$RCLONE"
 once venv "${PYTHON[*]}" venv "${PYTHON[@]}"
 once mongo "${MONGO[*]} $(cksum <internal/testbed/mongoserver/Server.java)" mongo_server "${MONGO[@]}"
 once ferretdb "ferretdb $(cat internal/testbed/ferretdb/* | cksum)" go build -C internal/testbed/ferretdb -o "$dir/ferretdb" .
 once kafka "${KAFKA[*]}" maven_jars kafka "${KAFKA[@]}"
+once azurite "$AZURITE $AZURITE_DAY" npm_package "$AZURITE" "$AZURITE_DAY"
 once docker "$(sha256sum tools/testbed-docker.sh)" tools/testbed-docker.sh "$dir/docker"

@@ -63,7 +63,7 @@ func quiet(log string) string {
 	return b.String()
 }
 
-// GelatoBinary returns the path of a gelato built from this repository as it is now.
+// GelatoBinary returns the path of a gelato built from this repository as it is now, with the build tags of the test.
 func GelatoBinary(t testing.TB) string {
 	t.Helper()
 	if path := os.Getenv(gelatoBinEnv); path != "" {
@@ -82,8 +82,8 @@ var buildGelato = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(root, "bin", "testbed", "gelato")
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/gelato")
+	path := filepath.Join(root, "bin", "testbed", "gelato"+buildTags) // each a name of its own, so that both stay current
+	cmd := exec.Command("go", "build", "-tags", buildTags, "-o", path, "./cmd/gelato")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build gelato: %w\n%s", err, out)

@@ -12,13 +12,22 @@ type Server struct {
 	name    string
 	process func() (*Process, error) // starts the process and waits until it answers; again after Restart
 	proc    *Process
+	killed  bool // at the end of the test, rather than stopped
 }
 
 // launch starts the server for the first time, after find has looked for free ports: they may be taken between finding and using them.
 func (s *Server) launch(t testing.TB, name string, find func(), process func() (*Process, error)) {
 	t.Helper()
 	s.t, s.name, s.process = t, name, process
-	t.Cleanup(s.Stop)
+	t.Cleanup(func() {
+		if s.proc != nil && t.Failed() {
+			keepLog(t, name, s.proc.Output())
+		}
+		if s.killed {
+			s.Kill()
+		}
+		s.Stop()
+	})
 	for attempt := 0; ; attempt++ {
 		find()
 		err := s.start()

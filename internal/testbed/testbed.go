@@ -1,8 +1,9 @@
 // Package testbed starts real servers for tests: an S3 server, and any other program as a supervised child.
 //
 // Only tests import it. Binaries come from the directory in GELATO_TEST_BIN_DIR, or else from bin/testbed in the repository,
-// which `make testbed` fills. A binary that is not there fails the test, so that no run counts as green without it; only with
-// GELATO_TEST_SHORT=1 (make test-short: the Go toolchain alone) the test is skipped instead.
+// which `make testbed` fills; Ceph's programs, which it installs too, from the PATH. What is not there fails the test, so that
+// no run counts as green without it; only with GELATO_TEST_SHORT=1 (make test-short: the Go toolchain alone) the test is
+// skipped instead.
 //
 // Servers listen on 127.0.0.1 on ports of the system's choice, end with the test that started them, and die with the
 // test process even when it is killed.

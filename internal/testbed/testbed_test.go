@@ -14,7 +14,8 @@ import (
 	"github.com/opensds/gelato/internal/testbed"
 )
 
-// TestMain lets this test binary play other parts: a test process that starts a child and hangs, and that child.
+// TestMain lets this test binary play other parts: a test process that starts a child and hangs, that child, and a package whose tests
+// share a server.
 func TestMain(m *testing.M) {
 	switch os.Getenv("TESTBED_ROLE") {
 	case "parent":
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) {
 		select {}
 	case "child":
 		time.Sleep(time.Hour)
+	case "shared":
+		os.Exit(shared.Main(m))
 	default:
 		os.Exit(m.Run())
 	}

@@ -1,0 +1,5 @@
+//go:build !ceph
+
+package testbed
+
+const buildTags = ""
