@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 go build -C tools -o ../bin/tools/testsum ./testsum
 
 # Tests that time things or load both cores run one after the other, after everything else.
-alone='/internal/testbed/(apart|badinput|clients|compose|readme|scenario|secrets)$'
+alone='/internal/testbed/(apart|badinput|clients|compose|matrix|readme|scenario|secrets)$'
 status=0
 run() { go test "$@" || status=1; }
 

@@ -103,9 +103,17 @@ func (f *Front) RegisterS3(ctx context.Context, name string, s *S3Server, bucket
 
 // Relocate makes a plan that moves a bucket to a backend, runs it, and returns the job's id.
 func (f *Front) Relocate(ctx context.Context, plan, bucket, backend string) (string, error) {
+	return f.launch(ctx, plan, "relocate", bucket, map[string]string{"backend": backend})
+}
+
+// Copy makes a plan that copies a bucket to another one, runs it, and returns the job's id.
+func (f *Front) Copy(ctx context.Context, plan, from, to string) (string, error) {
+	return f.launch(ctx, plan, "copy", from, map[string]string{"bucket": to})
+}
+
+func (f *Front) launch(ctx context.Context, plan, mode, bucket string, destination map[string]string) (string, error) {
 	err := f.REST(ctx, http.MethodPost, "plans", map[string]any{
-		"name": plan, "mode": "relocate",
-		"source": map[string]string{"bucket": bucket}, "destination": map[string]string{"backend": backend},
+		"name": plan, "mode": mode, "source": map[string]string{"bucket": bucket}, "destination": destination,
 	}, nil)
 	if err != nil {
 		return "", err

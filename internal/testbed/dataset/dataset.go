@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // MinSize is the smallest size in bytes of an object with a key of up to 100 bytes: its first line must fit.
@@ -138,4 +139,50 @@ func Small(n int) []Object {
 		all[i] = Object{Key: fmt.Sprintf("small/%02d/object-%05d", i/100, i), Version: 1, Size: 4 << 10}
 	}
 	return all
+}
+
+// Mixed is n objects of bytes bytes in all: the sizes at which stores and parts begin and end, one of largest, and for the rest as many under 64 KiB
+// as larger ones. Every other key is a hard one, until those are used up. bytes must leave room beside largest and 20 MiB; the same arguments make
+// the same objects.
+func Mixed(n int, bytes, largest int64) []Object {
+	sizes := append([]int64{largest}, edges...)
+	for _, size := range sizes {
+		bytes -= size
+	}
+	chance := rand.New(rand.NewPCG(uint64(n), uint64(largest)))
+	rest := n - len(sizes)
+	for range rest / 2 {
+		size := chance.Int64N(64 << 10)
+		sizes, bytes = append(sizes, size), bytes-size
+	}
+	for left := rest - rest/2; left > 0; left-- {
+		size := bytes
+		if left > 1 {
+			size = bytes/int64(left) - chance.Int64N(64<<10)
+		}
+		sizes, bytes = append(sizes, size), bytes-size
+	}
+	if len(sizes) != n || sizes[n-1] < 0 {
+		panic(fmt.Sprintf("dataset: %d objects of %d bytes at most do not fit", n, largest))
+	}
+	chance.Shuffle(n, func(i, j int) { sizes[i], sizes[j] = sizes[j], sizes[i] })
+	all := make([]Object, n)
+	for i := range all {
+		all[i] = Object{Key: fmt.Sprintf("mixed/%02d/object-%05d", i/100, i), Version: 1, Size: sizes[i]}
+		if i%2 == 1 && i/2 < len(hard) {
+			all[i].Key = hard[i/2]
+		}
+	}
+	return all
+}
+
+// edges are sizes around those of parts, stripes and buffers.
+var edges = []int64{0, 0, 1, 255, 4 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 1 << 20, 4<<20 - 1, 4 << 20, 4<<20 + 1}
+
+// hard are keys that stores, listings and URLs stumble over, those that most stumble over first.
+var hard = []string{
+	"a/../b", "a//b", " lead and trail ", "plus+percent%2Fand%%", "umlaut-\u00e4\u00f6\u00fc/\u6f22\u5b57.txt", "\U0001F366/\U0001F9CA.bin", "question?x=1&y=2#frag",
+	"e\u0301-and-\u00e9", "back\\slash", "quote'\"<&>", strings.Repeat("k", 1024), "folder/", ".hidden/..", "tab\tline\nfeed\x01", strings.Repeat("d/", 300) + "deep",
+	"/lead", "~tilde", "[glob]*{a,b}", ":colon;semi=", "$@!,()^|`", "\u202ertl", "\ufeffbom", "\x7f\u0080\u2028", "%", "+", ".", "..", "//", "a", "a/", "a/b", "A", "con.", "lost+found/x",
+	strings.Repeat("\u6f22", 341), "\U0010ffff", "\uffff", ".gelato-backend", ".gelato~fa", ".minio.sys/x", "-rf", "C:\\x",
 }

@@ -6,8 +6,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 )
 
 func TestVerify(t *testing.T) {
@@ -71,5 +73,29 @@ func TestWrite(t *testing.T) {
 			t.Errorf("got %v, %v, want %v", got, err, o)
 		}
 		f.Close()
+	}
+}
+
+func TestMixed(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		n              int
+		bytes, largest int64
+	}{{200, 250 << 20, 64 << 20}, {40, 60 << 20, 24 << 20}} {
+		objects := Mixed(x.n, x.bytes, x.largest)
+		var sum, most int64
+		keys := map[string]bool{}
+		for _, o := range objects {
+			sum, most, keys[o.Key] = sum+o.Size, max(most, o.Size), true
+			if o.Size < 0 || len(o.Key) > 1024 || !utf8.ValidString(o.Key) {
+				t.Errorf("an object of %d bytes has the key %q", o.Size, o.Key)
+			}
+		}
+		if len(keys) != x.n || sum != x.bytes || most != x.largest {
+			t.Errorf("got %d keys, %d bytes, at most %d, want %+v", len(keys), sum, most, x)
+		}
+		if again := Mixed(x.n, x.bytes, x.largest); !slices.Equal(again, objects) {
+			t.Error("another call makes other objects")
+		}
 	}
 }

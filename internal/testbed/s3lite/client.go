@@ -101,6 +101,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*http.Response, error) {
 	}
 	if r.Body != nil {
 		req.ContentLength = r.Size
+		if r.Size == 0 {
+			req.Body = http.NoBody // a length of 0 beside another body means that it is unknown
+		}
 	}
 	Sign(req, c.Endpoint, UnsignedPayload, time.Now())
 	resp, err := c.http.Do(req)
