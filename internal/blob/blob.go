@@ -76,15 +76,22 @@ func NativeKey(bucket, key string, id ID, maxBytes int) (nativeKey string, hashe
 // segmentLimit is how long a file name can be where a store keeps objects as files.
 const segmentLimit = 255
 
+// maxSegments is how many segments every store takes, with some left for a backend's prefix: Azure has 254.
+const maxSegments = 200
+
 // portable returns how much of a native key every store holds as it is. S3-compatible stores that keep objects as files take an empty,
-// "." or ".." segment for none, and their names have a limit; listings in XML 1.0 lack some characters.
+// "." or ".." segment for none, and their names have a limit; listings in XML 1.0 lack some characters; Azure refuses control characters, takes a backslash for a
+// slash and drops dots at the end of a segment.
 func portable(name string) int {
-	for at := 0; at < len(name); {
+	for at, n := 0, 1; at < len(name); n++ {
 		seg, _, more := strings.Cut(name[at:], "/")
-		if seg == "" && (more || at == 0) || seg == "." || seg == ".." {
+		if seg == "" && (more || at == 0) || seg == "." || seg == ".." || more && strings.HasSuffix(seg, ".") {
 			return at
 		}
-		if i := strings.IndexFunc(seg, noXML); i >= 0 {
+		if n > maxSegments {
+			return at - 1 // what comes in its place is no segment more
+		}
+		if i := strings.IndexFunc(seg, hard); i >= 0 {
 			return at + i
 		}
 		if len(seg) > segmentLimit {
@@ -95,8 +102,10 @@ func portable(name string) int {
 	return len(name)
 }
 
-// noXML says that XML 1.0 cannot carry r, or not unchanged.
-func noXML(r rune) bool { return r < ' ' || r == '\ufffe' || r == '\uffff' }
+// hard says that some store cannot carry r, or not unchanged.
+func hard(r rune) bool {
+	return r < ' ' || r >= 0x7f && r <= 0x9f || r == '\\' || r == '\ufffe' || r == '\uffff'
+}
 
 // Describe returns what a blob carries in its store: the user's metadata and the entry named Metadata, a query string of bucket, version (an S3 version id,
 // "null" in unversioned buckets) and, where the native key does not hold it, the key. By it the catalog can be rebuilt from listings.

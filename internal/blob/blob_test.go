@@ -54,6 +54,8 @@ func TestKeysThatNotEveryStoreHolds(t *testing.T) {
 		{"plain/key.txt", ""}, {"trailing/", ""}, {"..", ""}, {"a/..b", ""}, {"ü ber/%2F+", ""}, {".", ""}, {strings.Repeat("k", 255-32), ""},
 		{"a//b", "a/"}, {"/lead", ""}, {"a/./b", "a/"}, {"a/../../b", "a/"}, {"../up", ""}, {"//", ""},
 		{"new\nline", "new"}, {"x/\uffff", "x/"}, {"d/" + strings.Repeat("k", 256) + "/x", "d/"}, {strings.Repeat("k", 255-31), strings.Repeat("k", 179)},
+		{"dot.", ""}, {"x/dots../y", "x/"}, {`back\slash`, "back"}, {"del\x7f", "del"}, {"c1\u0085", "c1"}, {strings.Repeat("d/", 198) + "x", ""},
+		{strings.Repeat("d/", 199) + "x", strings.Repeat("d/", 198) + "d"},
 	} {
 		got, hashed := NativeKey("bucket", c.key, id, 1024)
 		want := "bucket/" + c.key + "." + string(id)
