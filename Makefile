@@ -6,8 +6,8 @@ TOOLS := bin/tools/.stamp
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## build bin/gelato
-	go build -o bin/gelato ./cmd/gelato
+build: ## build bin/gelato; CEPH=1 adds the type ceph-rados, which needs librados-dev
+	go build $(if $(CEPH),-tags ceph) -o bin/gelato ./cmd/gelato
 
 run: build ## build and start everything in one process, data in ./gelato-data
 	@exec bin/gelato up

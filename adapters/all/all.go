@@ -7,13 +7,15 @@ package all
 import (
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/awss3"
+	"github.com/opensds/gelato/adapters/cephrados"
 	"github.com/opensds/gelato/adapters/posix"
 )
 
 // Registry returns the types of stores by name.
 func Registry() adapters.Registry {
 	return adapters.Registry{
-		awss3.Type: awss3.Descriptor(),
-		posix.Type: posix.Descriptor(),
+		awss3.Type:     awss3.Descriptor(),
+		cephrados.Type: cephrados.Descriptor(),
+		posix.Type:     posix.Descriptor(),
 	}
 }

@@ -30,6 +30,12 @@ func TestRegistry(t *testing.T) {
 				required = f.Name
 			}
 		}
+		if d.Missing != "" {
+			if err := r.Validate(adapters.Config{Type: name}); !errs.Is(err, errs.Unimplemented) {
+				t.Errorf("%s: Validate in a build without it: %v, want %v", name, err, errs.Unimplemented)
+			}
+			continue
+		}
 		if err := r.Validate(adapters.Config{Type: name}); required != "" && (!errs.Is(err, errs.InvalidArgument) || errs.ReasonOf(err) != required) {
 			t.Errorf("%s: Validate of nothing: %v (%q), want %v because of %q", name, err, errs.ReasonOf(err), errs.InvalidArgument, required)
 		}

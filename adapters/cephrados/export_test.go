@@ -1,0 +1,93 @@
+//go:build ceph && cgo
+
+package cephrados
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// GraceTime and LeaseTime are how long garbage and intents stay.
+const (
+	GraceTime = graceTime
+	LeaseTime = leaseTime
+)
+
+// Sweep waits for what the store does in the background and then makes a pass, as of a time.
+func Sweep(ctx context.Context, s *Store, now time.Time) error {
+	s.tasks.Wait()
+	return s.sweep(ctx, now)
+}
+
+// Unreferenced lists rows of intents and garbage, and objects in the pool that no entry and no part leads to.
+func Unreferenced(t testing.TB, s *Store) []string {
+	t.Helper()
+	var left []string
+	wanted := map[string]bool{rootObject: true}
+	want := func(d data) {
+		if d.Parts == 0 {
+			for n := range d.objects() {
+				wanted[dataObject(d.ID, n)] = true
+			}
+			return
+		}
+		wanted[tableObject(d.ID)] = true
+		parts, err := s.readTable(t.Context(), d)
+		if err != nil {
+			t.Errorf("read table: %v", err)
+		}
+		for _, p := range parts {
+			for n := range p.objects() {
+				wanted[dataObject(p.ID, n)] = true
+			}
+		}
+	}
+	l, err := s.layout(t.Context(), false)
+	if err != nil {
+		t.Fatalf("layout: %v", err)
+	}
+	if l == nil {
+		return nil
+	}
+	for n := range l.Shards {
+		wanted[shardObject(n)] = true
+		for after, more := "", true; more; {
+			var rows []row
+			if rows, more, err = s.scan(t.Context(), shardObject(n), "", after, scanMost); err != nil {
+				t.Fatalf("scan: %v", err)
+			}
+			for _, r := range rows {
+				after = r.key
+				switch r.key[:1] {
+				case entryRow:
+					e, _ := decode[entry](r.value)
+					want(e.Data)
+				case partRow:
+					p, _ := decode[part](r.value)
+					want(p.Data)
+				case intentRow, garbageRow:
+					left = append(left, r.key)
+				}
+			}
+		}
+	}
+	err = s.io.ListObjects(func(oid string) {
+		if !wanted[oid] {
+			left = append(left, oid)
+		}
+		delete(wanted, oid)
+	})
+	if err != nil {
+		t.Fatalf("list objects: %v", err)
+	}
+	for oid := range wanted {
+		if strings.HasPrefix(oid, "gelato.data.") {
+			left = append(left, "missing "+oid)
+		}
+	}
+	slices.Sort(left)
+	return left
+}
