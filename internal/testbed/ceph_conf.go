@@ -32,7 +32,7 @@ pid file =
 log file = %[3]s/log/$name.log
 log to stderr = false
 err to stderr = true
-mon cluster log file = %[3]s/log/cluster.log
+mon cluster log file =
 auth allow insecure global id reclaim = false
 osd pool default size = 1
 osd pool default min size = 1
@@ -51,6 +51,7 @@ paxos propose interval = 0.05
 [mon]
 mon data = %[3]s/mon
 [osd]
+debug osd = 0/5
 osd data = %[3]s/osd
 osd objectstore = %[4]s
 # Stopped, a store in memory writes itself down only so:

@@ -11,7 +11,7 @@ import (
 const logsEnv = "GELATO_TEST_LOGS"
 
 // shownLog is how many bytes of a server's log are printed.
-const shownLog = 4 << 10
+const shownLog = 2 << 10
 
 var noFileName = regexp.MustCompile(`[^\w.-]+`)
 

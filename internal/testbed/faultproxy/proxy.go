@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -54,6 +56,10 @@ func New(t testing.TB, target string, d Dialect) *Proxy {
 func (p *Proxy) listen(address string) {
 	p.t.Helper()
 	l, err := net.Listen("tcp", address)
+	for deadline := time.Now().Add(10 * time.Second); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond) // somebody looks for a free port just now
+		l, err = net.Listen("tcp", address)
+	}
 	if err != nil {
 		p.t.Fatalf("faultproxy: %v", err)
 	}
@@ -126,7 +132,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The server may answer before it has the body.
 	_ = http.NewResponseController(w).EnableFullDuplex()
-	resp, err := p.forward(r, f)
+	sent := &ending{r: r.Body}
+	resp, err := p.forward(r, f, sent)
 	if err != nil {
 		abort()
 	}
@@ -141,6 +148,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		abort()
 	}
 	copyHeaders(w.Header(), resp.Header)
+	if r.ContentLength != 0 && !sent.ended.Load() {
+		w.Header().Set("Connection", "close") // nobody knows when somebody will have read the body to its end
+	}
 	w.WriteHeader(resp.StatusCode)
 	if _, err := io.Copy(w, f.answer(resp.Body)); err != nil {
 		_ = http.NewResponseController(w).Flush() // what came before the cut arrives
@@ -149,7 +159,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // forward sends a request to the server.
-func (p *Proxy) forward(r *http.Request, f Fault) (*http.Response, error) {
+func (p *Proxy) forward(r *http.Request, f Fault, body io.Reader) (*http.Response, error) {
 	out := &http.Request{
 		Method: r.Method, URL: new(url.URL), Host: r.Host, Header: http.Header{}, ContentLength: r.ContentLength,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -161,7 +171,7 @@ func (p *Proxy) forward(r *http.Request, f Fault) (*http.Response, error) {
 		out.Header.Set("User-Agent", "") // else one is added
 	}
 	if r.ContentLength != 0 {
-		out.Body = io.NopCloser(f.request(r.Body))
+		out.Body = io.NopCloser(f.request(body))
 	}
 	return p.client.RoundTrip(out.WithContext(r.Context()))
 }
@@ -184,6 +194,20 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// ending remembers whether a body was read to its end.
+type ending struct {
+	r     io.Reader
+	ended atomic.Bool
+}
+
+func (e *ending) Read(p []byte) (int, error) {
+	n, err := e.r.Read(p)
+	if err == io.EOF {
+		e.ended.Store(true)
+	}
+	return n, err
 }
 
 var errCut = errors.New("cut by the proxy")
