@@ -235,7 +235,11 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 		return err
 	}
 	t.key = g.GetLocation().GetNativeKey()
-	t.o = adapters.PutOptions{Headers: headersOf(head.GetHeaders()), Metadata: blob.Describe(head.GetMetadata(), head.GetBucket(), head.GetKey(), "null", t.key)}
+	class, shown := classOf(head.GetStorageClass(), source, dest)
+	if shown == "" && head.GetStorageClass() != "" { // "" would leave it as it is
+		shown = adapters.StandardClass
+	}
+	t.o = adapters.PutOptions{Headers: headersOf(head.GetHeaders()), Metadata: blob.Describe(head.GetMetadata(), head.GetBucket(), head.GetKey(), "null", t.key), StorageClass: class}
 	c, err := a.copyObject(ctx, f, t, &a.moving)
 	if err != nil {
 		a.writes.abandon(ctx, g)
@@ -245,7 +249,7 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 	g.Location.NativeEtag = c.info.ETag
 	_, err = a.writes.commit(ctx, g, &catalogpb.CommitRequest_Item{Location: g.GetLocation(), Change: &catalogpb.CommitRequest_Item_Relocate{Relocate: &catalogpb.CommitRequest_Relocate{
 		FromBackendId: loc.GetBackendId(), FromNativeKey: loc.GetNativeKey(), FromNativeEtag: loc.GetNativeEtag(),
-		Crc64: c.crc, StorageClass: c.info.StorageClass, ReleaseSource: a.plan.GetOptions().GetReleaseSource(),
+		Crc64: c.crc, StorageClass: shown, ReleaseSource: a.plan.GetOptions().GetReleaseSource(),
 	}}}, a.alive)
 	if err != nil {
 		a.writes.abandon(ctx, g)

@@ -9,38 +9,39 @@ import (
 	"time"
 
 	"github.com/opensds/gelato/adapters"
-	"github.com/opensds/gelato/internal/errs"
 )
 
-func TestPartition(t *testing.T) {
+func TestInParts(t *testing.T) {
 	t.Parallel()
-	s := &Service{o: Options{PartSize: 16 << 20}}
 	const mib = 1 << 20
-	for _, x := range []struct {
-		name  string
-		total int64
-		c     adapters.Capabilities
-		size  int64
-		count int
+	s := &Service{o: Options{PartSize: 16 * mib, Threshold: 64 * mib}}
+	for name, x := range map[string]struct {
+		size int64
+		can  adapters.Capabilities
+		want bool
 	}{
-		{"default", 256 * mib, adapters.Capabilities{MaxParts: 10_000, MinPartSize: 5 * mib}, 16 * mib, 16},
-		{"a rest", 256*mib + 1, adapters.Capabilities{MaxParts: 10_000}, 16 * mib, 17},
-		{"larger at least", 256 * mib, adapters.Capabilities{MaxParts: 10_000, MinPartSize: 100 * mib}, 100 * mib, 3},
-		{"few parts", 1000 * mib, adapters.Capabilities{MaxParts: 3}, 334 * mib, 3},
-		{"at the limit", 160_000 * mib, adapters.Capabilities{MaxParts: 10_000}, 16 * mib, 10_000},
-		{"past it", 160_000*mib + 1, adapters.Capabilities{MaxParts: 10_000}, 17 * mib, 9412},
+		"empty":                      {0, adapters.Capabilities{Multipart: true, MaxPutSize: 1}, false},
+		"small":                      {64 * mib, adapters.Capabilities{Multipart: true}, false},
+		"large":                      {64*mib + 1, adapters.Capabilities{Multipart: true}, true},
+		"large, no parts":            {64*mib + 1, adapters.Capabilities{}, false},
+		"large, too few parts":       {64*mib + 1, adapters.Capabilities{Multipart: true, MaxParts: 2, MaxPartSize: 16 * mib}, false},
+		"more than one put":          {9 * mib, adapters.Capabilities{Multipart: true, MaxPutSize: 8 * mib}, true},
+		"as much as one put":         {8 * mib, adapters.Capabilities{Multipart: true, MaxPutSize: 8 * mib}, false},
+		"more than one put, no part": {9 * mib, adapters.Capabilities{MaxPutSize: 8 * mib}, false},
 	} {
-		size, count, err := s.partition(x.total, x.c)
-		if err != nil || size != x.size || count != x.count {
-			t.Errorf("%s: %d parts of %d, %v; want %d of %d", x.name, count, size, err, x.count, x.size)
-		}
-	}
-	for _, c := range []adapters.Capabilities{{MaxParts: 10, MaxPartSize: 20 * mib}, {MaxObjectSize: 900 * mib}} {
-		if _, _, err := s.partition(1000*mib, c); !errs.Is(err, errs.InvalidArgument) {
-			t.Errorf("an object that does not fit gives %v", err)
+		if got := s.inParts(from{size: x.size}, to{store: declared{can: x.can}}); got != x.want {
+			t.Errorf("%s: got %v, want %v", name, got, x.want)
 		}
 	}
 }
+
+// declared is a store that only says what it can do.
+type declared struct {
+	adapters.Store
+	can adapters.Capabilities
+}
+
+func (d declared) Capabilities() adapters.Capabilities { return d.can }
 
 func TestBatcherJoinsCalls(t *testing.T) {
 	t.Parallel()

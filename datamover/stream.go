@@ -35,7 +35,7 @@ type to struct {
 	store adapters.Store
 	key   string
 	o     adapters.PutOptions
-	// describe, when set, makes the Metadata of what the source's store has, and Headers are taken from there too.
+	// describe, when set, makes the Metadata of what the source's store has, and Headers and StorageClass are taken from there too.
 	describe func(user map[string]string) map[string]string
 	// tags has the MD5s computed that S3's ETag is made of.
 	tags bool
@@ -65,7 +65,10 @@ func (e sourceError) Unwrap() error { return e.error }
 // copyObject copies and verifies one object, in one pass. progress counts bytes read; what failed is counted off again.
 func (s *Service) copyObject(ctx context.Context, f from, t to, progress *atomic.Int64) (copied, error) {
 	var c copied
-	var err error
+	err := t.store.Capabilities().CheckSize(f.size)
+	if err != nil {
+		return c, err
+	}
 	if s.inParts(f, t) {
 		c, err = s.copyParts(ctx, f, t, progress)
 	} else {
@@ -92,9 +95,24 @@ func (s *Service) copyObject(ctx context.Context, f from, t to, progress *atomic
 	return c, err
 }
 
+// classOf says in which storage class a copy is kept, and which one an object shows: that of the source where the destination has it or, being S3's, can show it. The
+// source's default becomes the destination's.
+func classOf(class string, source, dest adapters.Store) (native, shown string) {
+	if all := source.Capabilities().StorageClasses; len(all) > 0 && class == all[0] {
+		class = ""
+	}
+	native, shown, _ = dest.Capabilities().Class(class)
+	return native, shown
+}
+
+// inParts says whether an object that fits goes in parts: because one Put does not take it, or to go faster.
 func (s *Service) inParts(f from, t to) bool {
 	c := t.store.Capabilities()
-	return c.Multipart && f.size > 0 && (f.size > s.o.Threshold || c.MaxPutSize > 0 && f.size > c.MaxPutSize)
+	if !c.Multipart || f.size <= s.o.Threshold && !c.NeedsParts(f.size) {
+		return false
+	}
+	_, _, err := c.Partition(f.size, s.o.PartSize)
+	return err == nil
 }
 
 // prove sees to it that the copy counts (invariant 4 of the design): the store checked it, or has a checksum of its own, or it is read back.
@@ -185,6 +203,7 @@ func (s *Service) copyWhole(ctx context.Context, f from, t to, progress *atomic.
 	}
 	if t.describe != nil {
 		o.Headers, o.Metadata = source.Headers, t.describe(source.Metadata)
+		o.StorageClass, _ = classOf(source.StorageClass, f.store, t.store)
 	}
 	crc := crc64nvme.New()
 	r := &counted{r: body, progress: progress, crc: crc}
@@ -217,9 +236,10 @@ func (s *Service) copyParts(ctx context.Context, f from, t to, progress *atomic.
 			return c, sourceError{changed(nil)}
 		}
 		t.o.Headers, t.o.Metadata = c.source.Headers, t.describe(c.source.Metadata)
+		t.o.StorageClass, _ = classOf(c.source.StorageClass, f.store, t.store)
 	}
 	t.o.CRC64 = f.crc
-	size, count, err := s.partition(f.size, t.store.Capabilities())
+	size, count, err := t.store.Capabilities().Partition(f.size, s.o.PartSize)
 	if err != nil {
 		return c, err
 	}
@@ -296,19 +316,6 @@ func allVerified(parts []adapters.Part) bool {
 		}
 	}
 	return true
-}
-
-// partition chooses a part size within the store's limits.
-func (s *Service) partition(total int64, c adapters.Capabilities) (size int64, count int, err error) {
-	size = max(s.o.PartSize, c.MinPartSize)
-	if n := int64(c.MaxParts); n > 0 && (total+size-1)/size > n {
-		size = (total + n - 1) / n
-		size = (size + 1<<20 - 1) &^ (1<<20 - 1)
-	}
-	if c.MaxPartSize > 0 && size > c.MaxPartSize || c.MaxObjectSize > 0 && total > c.MaxObjectSize {
-		return 0, 0, errs.Newf(errs.InvalidArgument, "an object of %d bytes is too large for the destination", total)
-	}
-	return size, int((total + size - 1) / size), nil
 }
 
 // copyPart copies one range, again when either side fails in a way that may pass.

@@ -300,8 +300,10 @@ func (a *attempt) fill(ctx context.Context, j *journey, g *grant) (*dataflowpb.O
 		delete(user, blob.Metadata) // ours, or another cluster's
 		return blob.Describe(user, bucket, j.key, "null", t.key)
 	}
+	shown := ""
 	if head != nil {
 		t.o = adapters.PutOptions{Headers: headersOf(head.GetHeaders()), Metadata: describe(head.GetMetadata())}
+		t.o.StorageClass, shown = classOf(head.GetStorageClass(), f.store, dest)
 	} else {
 		t.describe, t.tags = describe, true
 	}
@@ -313,7 +315,10 @@ func (a *attempt) fill(ctx context.Context, j *journey, g *grant) (*dataflowpb.O
 	loc.NativeEtag = c.info.ETag
 	put := &catalogpb.CommitRequest_Put{Object: objectOf(head, &c), Parts: partsOf(head, &c)}
 	put.Object.Bucket, put.Object.Key = bucket, j.key
-	put.Object.StorageClass = c.info.StorageClass
+	if head == nil {
+		_, shown = classOf(c.source.StorageClass, f.store, dest)
+	}
+	put.Object.StorageClass = shown
 	switch {
 	case j.rule == overwrite.Always:
 	case j.destTag == "":
@@ -386,6 +391,7 @@ func (a *attempt) intoBackend(ctx context.Context, j *journey) (*dataflowpb.Outc
 	t := to{store: dest, key: j.key, full: a.plan.GetOptions().GetVerify() == "full", retract: true, alive: a.alive}
 	if head != nil {
 		t.o.Headers, t.o.Metadata = headersOf(head.GetHeaders()), head.GetMetadata()
+		t.o.StorageClass, _ = classOf(head.GetStorageClass(), f.store, dest)
 	} else {
 		t.describe = func(user map[string]string) map[string]string { return user }
 	}

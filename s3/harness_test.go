@@ -18,8 +18,11 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"google.golang.org/grpc"
 
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/adaptertest"
 	"github.com/opensds/gelato/adapters/all"
 	"github.com/opensds/gelato/adapters/pool"
+	"github.com/opensds/gelato/adapters/posix"
 	"github.com/opensds/gelato/internal/blob"
 	"github.com/opensds/gelato/internal/docstore/docstoretest"
 	"github.com/opensds/gelato/internal/docstore/pebble"
@@ -92,6 +95,13 @@ func (r *registry) GetKey(_ context.Context, in *identitypb.GetKeyRequest) (*ide
 
 func newGateway(t *testing.T, o Options) *gateway {
 	t.Helper()
+	return newGatewayOn(t, o, nil)
+}
+
+// newGatewayOn has the store b as backend "b", unless that is nil.
+func newGatewayOn(t *testing.T, o Options, b *adaptertest.Limited) *gateway {
+	t.Helper()
+	types := all.Registry()
 	box, err := seal.New(make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +110,16 @@ func newGateway(t *testing.T, o Options) *gateway {
 	for _, name := range []string{"a", "b"} {
 		reg.backends["id-"+name] = &backendpb.Backend{Id: "id-" + name, Name: name, Type: "posix", BucketName: t.TempDir(), IsDefault: name == "a", Rev: "1", State: "ready",
 			Options: map[string]string{"sync": "false"}}
+	}
+	if b != nil {
+		inner := types[posix.Type]
+		open := inner.Open
+		inner.Open = func(ctx context.Context, c adapters.Config, d adapters.Deps) (_ adapters.Store, err error) {
+			b.Store, err = open(ctx, c, d)
+			return b, err
+		}
+		types["limited"] = inner
+		reg.backends["id-b"].Type = "limited"
 	}
 	reg.addKey(box, rootKey, rootSecret, "root", true)
 	reg.addKey(box, userKey, userSecret, "user", true)
@@ -113,7 +133,7 @@ func newGateway(t *testing.T, o Options) *gateway {
 	t.Cleanup(func() { conn.Close() })
 
 	client := backendpb.NewBackendsClient(conn)
-	stores := pool.New(client, box, all.Registry(), pool.Options{})
+	stores := pool.New(client, box, types, pool.Options{})
 	t.Cleanup(stores.Close)
 	heads, state := newCatalog(t, stores)
 	service, err := New(Deps{Catalog: heads, Places: stores, Backends: client, Identity: identitypb.NewIdentityClient(conn), Secrets: box}, o)

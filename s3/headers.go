@@ -20,7 +20,6 @@ import (
 const (
 	maxMetadata = 2 << 10 // bytes of names and values together
 	maxHeaders  = 4 << 10 // bytes of the content headers together
-	standard    = "STANDARD"
 )
 
 func malformedXML(cause error) error {
@@ -74,20 +73,21 @@ func userMetadata(h http.Header) (map[string]string, error) {
 	return m, nil
 }
 
-// storageClass is the class asked for, as the backend names it: empty for its default.
+// storageClass is the class asked for, as the object will show it: empty for the backend's default.
 func storageClass(h http.Header, c adapters.Capabilities) (string, error) {
-	class := h.Get("X-Amz-Storage-Class")
-	switch {
-	case class == "" || slices.Contains(c.StorageClasses, class):
-		return class, nil
-	case class == standard:
-		return "", nil
+	_, shown, ok := c.Class(h.Get("X-Amz-Storage-Class"))
+	if !ok {
+		return "", invalidStorageClass()
 	}
-	return "", fail("InvalidStorageClass", "The storage class you specified is not valid")
+	return shown, nil
+}
+
+func invalidStorageClass() error {
+	return fail("InvalidStorageClass", "The storage class you specified is not valid")
 }
 
 // shownClass is a storage class as S3 shows it.
-func shownClass(class string) string { return cmp.Or(class, standard) }
+func shownClass(class string) string { return cmp.Or(class, adapters.StandardClass) }
 
 // checkHeaders bounds what an object keeps of headers and refuses what is no text.
 func checkHeaders(c adapters.ContentHeaders) error {
@@ -124,7 +124,7 @@ func setObject(h http.Header, o catalog.Object) {
 	set("Content-Disposition", o.Headers.ContentDisposition)
 	set("Cache-Control", o.Headers.CacheControl)
 	set("Expires", o.Headers.Expires)
-	if o.StorageClass != standard { // S3 leaves the standard class out
+	if o.StorageClass != adapters.StandardClass { // S3 leaves the standard class out
 		set("X-Amz-Storage-Class", o.StorageClass)
 	}
 	for name, value := range o.Metadata {

@@ -58,17 +58,21 @@ func (s *Service) described(r *request) (catalog.Bucket, catalog.Object, catalog
 	return b, o, cond, err
 }
 
-// fits refuses what the backend cannot keep before a byte of it is read, and tells the storage class for the backend.
+// fits refuses what the backend cannot keep before a byte of it is read, and tells the storage class that the object will show.
 func (s *Service) fits(r *request, b catalog.Bucket, size int64) (class string, err error) {
 	store, err := s.places.Store(r.Context(), b.BackendID)
 	if err != nil {
 		return "", storeFailed(err)
 	}
 	c := store.Capabilities()
-	if size > maxObject || c.MaxPutSize > 0 && size > c.MaxPutSize {
-		return "", fail("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	if size > maxObject || c.CheckSize(size) != nil {
+		return "", tooLarge()
 	}
 	return storageClass(r.Header, c)
+}
+
+func tooLarge() error {
+	return fail("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
 }
 
 // already judges conditions before the body is sent. The commit judges them again.

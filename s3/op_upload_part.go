@@ -69,7 +69,7 @@ func (s *Service) partTarget(r *request) (catalog.Upload, int, adapters.Store, e
 func (s *Service) storePart(ctx context.Context, store adapters.Store, u catalog.Upload, n int, body *payload) (catalog.UploadPart, error) {
 	var p catalog.UploadPart
 	if most := store.Capabilities().MaxPartSize; body.size > maxPart || most > 0 && body.size > most {
-		return p, fail("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+		return p, tooLarge()
 	}
 	read, crc, release, err := s.early(body, body.size)
 	if err != nil {

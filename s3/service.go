@@ -8,6 +8,7 @@ package s3
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -150,9 +151,24 @@ func (s *Service) serve(hw http.ResponseWriter, hr *http.Request) {
 		s.writeError(w, r, err)
 	}
 	s.finish(w, r, start, err)
-	if broken {
+	switch {
+	case broken:
 		panic(http.ErrAbortHandler)
+	case err != nil:
+		s.linger(r)
 	}
+}
+
+// lingerTime is how long a client that was refused may go on sending, before its connection is reset.
+const lingerTime = 2 * time.Second
+
+// linger reads on after a refusal: a client that is still sending its body would find the connection reset, not the answer. aws-sdk-go-v2 sends it
+// at once although it asks for 100 Continue.
+func (s *Service) linger(r *request) {
+	if r.ContentLength == 0 || r.control.Flush() != nil || r.control.SetReadDeadline(s.o.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.Copy(io.Discard, r.Body) // it ends with the body, the connection or the time
 }
 
 // dispatch authenticates and calls the operation. A panic becomes an error.

@@ -43,7 +43,7 @@ func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object,
 		}
 		s.catalog.Abandon(context.WithoutCancel(ctx), w)
 		whole, ok := read.(io.Seeker)
-		if !ok || !w.Moved() || o.StorageClass != "" || try == maxMoves { // the storage class was chosen for the backend of before
+		if !ok || !w.Moved() || try == maxMoves {
 			return done, err
 		}
 		if _, err := whole.Seek(0, io.SeekStart); err != nil {
@@ -60,15 +60,26 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	if err != nil {
 		return o, storeFailed(err)
 	}
+	native, err := nativeOptions(w, o, store.Capabilities())
+	if err != nil {
+		return o, err
+	}
+	native.CRC64 = crc
 	working, stop := s.renew(ctx, w)
-	info, err := store.Put(working, w.Location.NativeKey, w.Guard(read, o.Size), o.Size, adapters.PutOptions{
-		Headers: o.Headers, Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, nullVersionID, w.Location.NativeKey), StorageClass: o.StorageClass, CRC64: crc,
-	})
+	var info adapters.Info
+	if store.Capabilities().NeedsParts(o.Size) {
+		info, err = s.putParts(working, store, w, body, w.Guard(read, o.Size), o.Size, native)
+	} else {
+		info, err = store.Put(working, w.Location.NativeKey, w.Guard(read, o.Size), o.Size, native)
+	}
 	if lost := stop(); lost != nil {
 		return o, lost
 	}
 	if failure := body.err; failure != nil {
 		return o, failure
+	}
+	if errs.ReasonOf(err) == adapters.ReasonTooLarge { // the bucket is on another backend since fits was asked
+		return o, tooLarge()
 	}
 	if err != nil {
 		return o, storeFailed(fmt.Errorf("store blob: %w", err))
@@ -86,6 +97,16 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	return s.catalog.Commit(ctx, w, o, nil, cond)
+}
+
+// nativeOptions are what a blob carries in its store.
+func nativeOptions(w *catalog.Write, o catalog.Object, can adapters.Capabilities) (adapters.PutOptions, error) {
+	class, _, ok := can.Class(o.StorageClass)
+	if !ok { // the bucket is on another backend since fits was asked
+		return adapters.PutOptions{}, invalidStorageClass()
+	}
+	return adapters.PutOptions{Headers: o.Headers, StorageClass: class,
+		Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, nullVersionID, w.Location.NativeKey)}, nil
 }
 
 // early reads a small body whole, so that it is verified before anything is begun, its CRC is known to the store, and an adapter can send it again.

@@ -75,9 +75,9 @@ func (c *Catalog) BeginMany(ctx context.Context, intents []Intent) []Grant {
 	until := c.now().Add(c.opt.TTL)
 	all := make([]*change, len(intents))
 	for i, in := range intents {
-		loc, err := c.place(ctx, in.Bucket, in.Key, in.BackendID)
+		loc, can, err := c.place(ctx, in.Bucket, in.Key, in.BackendID)
 		all[i] = c.newPut(in.Bucket, in.Key, loc, in.Size, until)
-		all[i].note.multi, all[i].moves = in.Multipart, in.BackendID == ""
+		all[i].note.multi, all[i].moves = in.Multipart || can.NeedsParts(in.Size), in.BackendID == ""
 		all[i].err = err
 	}
 	for _, wave := range waves(all) {

@@ -136,7 +136,8 @@ type StoreOpener interface {
 // API is the catalog as the S3 handlers and catalogrpc use it. *Catalog implements it.
 //
 // Errors are errs with S3's own code as the reason wherever S3 has one: NoSuchBucket, NoSuchKey, NoSuchUpload, BucketAlreadyExists,
-// BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidPart, InvalidPartOrder, EntityTooSmall, PreconditionFailed.
+// BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidPart, InvalidPartOrder, InvalidStorageClass, EntityTooSmall, EntityTooLarge,
+// PreconditionFailed.
 type API interface {
 	CreateBucket(ctx context.Context, b Bucket) (Bucket, error) // Name, Owner, BackendID given
 	Bucket(ctx context.Context, name string) (Bucket, error)    // may be 2 s old

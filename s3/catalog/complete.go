@@ -146,12 +146,34 @@ func (c *Catalog) choose(ctx context.Context, u uploadDoc, list []CompletedPart)
 	if len(rows) < len(list) {
 		return nil, invalid(list[len(rows)].N)
 	}
-	for _, r := range rows[:len(rows)-1] {
-		if r.Size < c.opt.minPart {
-			return nil, errs.Newf(errs.InvalidArgument, "part %d has %d bytes, fewer than %d", r.N, r.Size, c.opt.minPart).Because("EntityTooSmall")
-		}
+	return rows, c.checkSizes(ctx, u, rows)
+}
+
+// maxObject is the size of the largest object that S3 makes of parts, in bytes.
+const maxObject = 5 << 40
+
+// checkSizes holds parts and whole against the limits of S3 and of the store.
+func (c *Catalog) checkSizes(ctx context.Context, u uploadDoc, rows []row) error {
+	store, err := c.stores.Store(ctx, u.Location.BackendID)
+	if err != nil {
+		return fmt.Errorf("open backend: %w", err)
 	}
-	return rows, nil
+	can := store.Capabilities()
+	least, most := max(c.opt.minPart, can.MinPartSize), int64(maxObject)
+	if can.MaxObjectSize > 0 {
+		most = min(most, can.MaxObjectSize)
+	}
+	total := int64(0)
+	for i, r := range rows {
+		if i < len(rows)-1 && r.Size < least {
+			return errs.Newf(errs.InvalidArgument, "part %d has %d bytes, fewer than %d", r.N, r.Size, least).Because("EntityTooSmall")
+		}
+		total += r.Size
+	}
+	if total > most {
+		return errs.Newf(errs.InvalidArgument, "the object would have %d bytes, more than %d", total, most).Because("EntityTooLarge")
+	}
+	return nil
 }
 
 // sum computes size, ETag and checksums of the whole from its parts, as S3 does.

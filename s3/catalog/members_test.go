@@ -139,8 +139,8 @@ func TestNothingIsPlacedByAnOldBucket(t *testing.T) {
 		if moved, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "moved", Owner: "u"}); err != nil || moved.Location.BackendID != "b" {
 			t.Errorf("an upload with the placement of before: got one at %q, %v, want one where the bucket moved to", moved.Location.BackendID, err)
 		}
-		if _, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload", Owner: "u", StorageClass: "COLD"}); !errs.Is(err, errs.Unavailable) {
-			t.Errorf("an upload with a storage class of the backend of before: got %v, want Unavailable", err)
+		if _, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload", Owner: "u", StorageClass: "COLD"}); errs.ReasonOf(err) != "InvalidStorageClass" {
+			t.Errorf("an upload with a storage class of the backend of before: got %v, want InvalidStorageClass", err)
 		}
 		pending(1, 1)
 		if _, err := other.Commit(t.Context(), before, o, nil, Condition{}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/blob"
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
@@ -53,12 +54,12 @@ func (c *Catalog) head(ctx context.Context, bucketID, key string) (head, error) 
 // Begin implements API.
 func (c *Catalog) Begin(ctx context.Context, b Bucket, key, backendID string, size int64) (*Write, error) {
 	until := c.now().Add(c.opt.TTL)
-	loc, err := c.place(ctx, b, key, backendID)
+	loc, can, err := c.place(ctx, b, key, backendID)
 	if err != nil {
 		return nil, err
 	}
 	ch := c.newPut(b, key, loc, size, until)
-	ch.note.multi, ch.moves = size < 0 || size >= multiFrom, backendID == ""
+	ch.note.multi, ch.moves = size < 0 || size >= multiFrom || can.NeedsParts(size), backendID == ""
 	w := &Write{Bucket: b, Key: key, Location: loc, TTL: c.opt.TTL, ch: ch, ready: make(chan struct{})}
 	background, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opt.TTL)
 	go func() {
@@ -76,18 +77,18 @@ func (c *Catalog) Begin(ctx context.Context, b Bucket, key, backendID string, si
 // multiFrom is the size from which a writer may use a native multipart upload, in bytes.
 const multiFrom = 5 << 20
 
-// place draws a blob for a key.
-func (c *Catalog) place(ctx context.Context, b Bucket, key, backendID string) (Location, error) {
+// place draws a blob for a key, and tells what its store can do.
+func (c *Catalog) place(ctx context.Context, b Bucket, key, backendID string) (Location, adapters.Capabilities, error) {
 	if backendID == "" {
 		backendID = b.BackendID
 	}
 	store, err := c.stores.Store(ctx, backendID)
 	if err != nil {
-		return Location{}, fmt.Errorf("open backend: %w", err)
+		return Location{}, adapters.Capabilities{}, fmt.Errorf("open backend: %w", err)
 	}
-	id := blob.New(c.tag)
-	native, _ := blob.NativeKey(b.Name, key, id, store.Capabilities().MaxKeyBytes)
-	return Location{BackendID: backendID, NativeKey: native, BlobID: string(id)}, nil
+	id, can := blob.New(c.tag), store.Capabilities()
+	native, _ := blob.NativeKey(b.Name, key, id, can.MaxKeyBytes)
+	return Location{BackendID: backendID, NativeKey: native, BlobID: string(id)}, can, nil
 }
 
 func (c *Catalog) newPut(b Bucket, key string, loc Location, size int64, until time.Time) *change {

@@ -20,8 +20,7 @@ func noSuchUpload() error {
 func (c *Catalog) CreateUpload(ctx context.Context, up Upload) (Upload, error) {
 	u, err := c.anchorUpload(ctx, up)
 	for range rounds {
-		// Nothing native has begun: where it moved to is as good, unless the storage class was chosen for the backend of before.
-		if errs.ReasonOf(err) != moved || up.StorageClass != "" {
+		if errs.ReasonOf(err) != moved { // else nothing native has begun: where it moved to is as good
 			break
 		}
 		if up.Bucket, err = c.Bucket(ctx, up.Bucket.Name); err == nil {
@@ -35,9 +34,12 @@ func (c *Catalog) CreateUpload(ctx context.Context, up Upload) (Upload, error) {
 	if err != nil {
 		return Upload{}, fmt.Errorf("open backend: %w", err)
 	}
-	u.NativeID, err = store.CreateUpload(ctx, u.Location.NativeKey, adapters.PutOptions{
-		Headers: u.Headers, Metadata: u.describe(), StorageClass: u.StorageClass,
-	})
+	class, _, ok := store.Capabilities().Class(u.StorageClass)
+	if !ok {
+		c.giveUp(ctx, u)
+		return Upload{}, errs.Newf(errs.InvalidArgument, "the backend has no storage class %q", u.StorageClass).Because("InvalidStorageClass")
+	}
+	u.NativeID, err = store.CreateUpload(ctx, u.Location.NativeKey, adapters.PutOptions{Headers: u.Headers, Metadata: u.describe(), StorageClass: class})
 	if err != nil {
 		c.giveUp(ctx, u)
 		return Upload{}, fmt.Errorf("create native upload: %w", err)
@@ -57,7 +59,7 @@ func (c *Catalog) CreateUpload(ctx context.Context, up Upload) (Upload, error) {
 
 // anchorUpload stores the document of an upload, before anything of it is native.
 func (c *Catalog) anchorUpload(ctx context.Context, up Upload) (uploadDoc, error) {
-	loc, err := c.place(ctx, up.Bucket, up.Key, "")
+	loc, _, err := c.place(ctx, up.Bucket, up.Key, "")
 	if err != nil {
 		return uploadDoc{}, err
 	}
