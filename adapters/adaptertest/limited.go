@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +24,8 @@ type Limited struct {
 	CopyLies  bool         // Copy keeps other bytes of the same size and says nothing
 	Copies    atomic.Int64 // calls of Copy that succeeded
 	Moved     atomic.Int64 // bytes of bodies that went in or out
+
+	classes sync.Map // storage classes by key, and by id of open uploads
 }
 
 var _ adapters.Store = (*Limited)(nil)
@@ -47,10 +50,23 @@ func (l *Limited) native(tag string) string {
 
 func (l *Limited) info(i adapters.Info) adapters.Info {
 	i.ETag, i.ModTime = l.tag(i.ETag), i.ModTime.Truncate(time.Second)
+	if len(l.Can.StorageClasses) > 0 {
+		i.StorageClass = l.Can.StorageClasses[0]
+		if class, ok := l.classes.Load(i.Key); ok {
+			i.StorageClass = class.(string)
+		}
+	}
 	if !l.Can.StoresChecksum {
 		i.CRC64, i.MD5, i.Verified, i.Proof = nil, nil, false, ""
 	}
 	return i
+}
+
+// keep notes the class of what was stored, as the store inside has none.
+func (l *Limited) keep(name, class string) {
+	if l.classes.Delete(name); class != "" {
+		l.classes.Store(name, class)
+	}
 }
 
 func invalid(reason, message string) error {
@@ -96,8 +112,12 @@ func (l *Limited) Put(ctx context.Context, key string, body io.Reader, size int6
 	if size > l.Can.MaxPutSize {
 		return adapters.Info{}, invalid("TooLarge", "one write is larger than the store takes")
 	}
+	class := o.StorageClass
 	o.IfMatch, o.StorageClass = l.native(o.IfMatch), ""
 	info, err := l.Store.Put(ctx, key, &counting{body, l.Can.MaxPutSize, &l.Moved}, size, o)
+	if err == nil {
+		l.keep(key, class)
+	}
 	return l.info(info), err
 }
 
@@ -158,9 +178,11 @@ func (l *Limited) Copy(ctx context.Context, key, from, ifMatch string, o adapter
 	if l.CopyLies {
 		r, o.CRC64 = io.LimitReader(zeros{}, source.Size), nil
 	}
+	class := o.StorageClass
 	o.IfMatch, o.StorageClass = l.native(o.IfMatch), ""
 	info, err := l.Store.Put(ctx, key, r, source.Size, o)
 	if err == nil {
+		l.keep(key, class)
 		l.Copies.Add(1)
 	}
 	return l.info(info), err
@@ -183,8 +205,13 @@ func (l *Limited) CreateUpload(ctx context.Context, key string, o adapters.PutOp
 	if err := l.check(key, adapters.PutOptions{StorageClass: o.StorageClass}); err != nil {
 		return "", err
 	}
+	class := o.StorageClass
 	o.StorageClass = ""
-	return l.Store.CreateUpload(ctx, key, o)
+	id, err := l.Store.CreateUpload(ctx, key, o)
+	if err == nil {
+		l.keep(id, class)
+	}
+	return id, err
 }
 
 // PutPart implements adapters.Store.
@@ -223,6 +250,9 @@ func (l *Limited) CompleteUpload(ctx context.Context, key, uploadID string, part
 	}
 	o.IfMatch, o.StorageClass = l.native(o.IfMatch), ""
 	info, err := l.Store.CompleteUpload(ctx, key, uploadID, parts, o)
+	if class, ok := l.classes.Load(uploadID); ok && err == nil {
+		l.classes.Store(key, class)
+	}
 	return l.info(info), err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/minio/crc64nvme"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/adaptertest"
 	"github.com/opensds/gelato/adapters/pool"
 	"github.com/opensds/gelato/adapters/posix"
 	"github.com/opensds/gelato/backend"
@@ -67,6 +68,7 @@ type options struct {
 	movers    int // 0: one
 	mover     datamover.Options
 	noMover   bool
+	limited   map[string]*adaptertest.Limited // stores of limits, which r.limit registers by these names
 	noLeader  bool
 	openTasks int
 	grace     time.Duration
@@ -91,6 +93,13 @@ func newRig(t *testing.T, o options) *rig {
 	id, err := cluster.ID(t.Context(), docs)
 	r.check(err)
 	types := adapters.Registry{posix.Type: r.faults.descriptor(posix.Descriptor())}
+	for name, l := range o.limited {
+		l.Store, err = posix.Open(t.Context(), adapters.Config{Type: posix.Type, BucketName: t.TempDir(), Options: map[string]string{"sync": "false"}}, adapters.Deps{})
+		r.check(err)
+		types[adapters.Type("limited-"+name)] = adapters.Descriptor{Fields: []adapters.Field{{Name: "bucketName"}}, Capabilities: l.Can,
+			Open: func(context.Context, adapters.Config, adapters.Deps) (adapters.Store, error) { return lasting{l}, nil }}
+		t.Cleanup(func() { l.Store.Close() })
+	}
 
 	l, conn := rpc.Pipe()
 	r.headsConn, r.tag = conn, blob.TagOf(id)
@@ -197,6 +206,19 @@ func (r *rig) backend(name string) *backendpb.Backend {
 	r.t.Helper()
 	b, err := r.backends.Create(r.t.Context(), &backendpb.CreateRequest{SkipProbe: true, Backend: &backendpb.Backend{Name: name, Type: string(posix.Type),
 		BucketName: r.t.TempDir(), Options: map[string]string{"sync": "false"}}})
+	r.check(err)
+	return b
+}
+
+// lasting is a store that several openers share.
+type lasting struct{ adapters.Store }
+
+func (lasting) Close() error { return nil }
+
+// limit registers a store of options.limited.
+func (r *rig) limit(name string) *backendpb.Backend {
+	r.t.Helper()
+	b, err := r.backends.Create(r.t.Context(), &backendpb.CreateRequest{SkipProbe: true, Backend: &backendpb.Backend{Name: name, Type: "limited-" + name, BucketName: name}})
 	r.check(err)
 	return b
 }
