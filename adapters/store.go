@@ -143,12 +143,15 @@ type Page struct {
 
 // Capabilities declares what a store can do. Sizes are in bytes. The conformance suite tests what is declared.
 type Capabilities struct {
-	MaxObjectSize     int64
-	MaxPutSize        int64 // of one Put
-	Multipart         bool
-	MinPartSize       int64 // of all parts but the last
-	MaxPartSize       int64
-	MaxParts          int
+	MaxObjectSize int64
+	MaxPutSize    int64 // of one Put
+	Multipart     bool
+	MinPartSize   int64 // of all parts but the last
+	MaxPartSize   int64
+	MaxParts      int
+	// ExclusiveUploads: a key has one upload at a time that can succeed. Any other write of the key may drop the parts of its open uploads: completing
+	// one is FailedPrecondition or NotFound then, and changes nothing. Without it uploads and Puts of one key do not disturb each other.
+	ExclusiveUploads  bool
 	MaxKeyBytes       int      // less what the backend's prefix takes
 	ConditionalPut    bool     // IfNoneMatch and IfMatch are atomic in the store
 	ConditionalDelete bool     // IfMatch on Delete is atomic in the store

@@ -31,6 +31,14 @@ func putPart(t *testing.T, s adapters.Store, key, id string, n int, b []byte) ad
 	return p
 }
 
+// wantLost checks that an upload that another write of its key ended fails cleanly.
+func wantLost(t *testing.T, what string, err error) {
+	t.Helper()
+	if !errs.Is(err, errs.FailedPrecondition) && !errs.Is(err, errs.NotFound) {
+		t.Errorf("%s: error %v (%v), want %v or %v", what, err, errs.CodeOf(err), errs.FailedPrecondition, errs.NotFound)
+	}
+}
+
 func createUpload(t *testing.T, s adapters.Store, key string, o adapters.PutOptions) string {
 	t.Helper()
 	id, err := s.CreateUpload(t.Context(), key, o)
@@ -206,8 +214,24 @@ func testMultipartParts(t *testing.T, h Harness) {
 		p1, p2 := putPart(t, s, "two", first, 1, b1), putPart(t, s, "two", second, 1, b2)
 		complete(t, s, "two", second, []adapters.Part{p2}, b2)
 		wantObject(t, s, "two", b2)
-		complete(t, s, "two", first, []adapters.Part{p1}, b1)
-		wantObject(t, s, "two", b1)
+		if !s.Capabilities().ExclusiveUploads {
+			complete(t, s, "two", first, []adapters.Part{p1}, b1)
+			wantObject(t, s, "two", b1)
+			return
+		}
+		_, err := s.CompleteUpload(t.Context(), "two", first, []adapters.Part{p1}, adapters.PutOptions{})
+		wantLost(t, "CompleteUpload after another upload of the key", err)
+		wantObject(t, s, "two", b2)
+		// The upload goes on with new parts: never with those of the other one.
+		if p1, err := s.PutPart(t.Context(), "two", first, 1, bytes.NewReader(b1), int64(n1), nil); err != nil {
+			wantLost(t, "PutPart after another upload of the key", err)
+		} else {
+			complete(t, s, "two", first, []adapters.Part{p1}, b1)
+			wantObject(t, s, "two", b1)
+		}
+		if err := s.AbortUpload(t.Context(), "two", first); err != nil {
+			t.Errorf("AbortUpload: %v", err)
+		}
 	})
 	wantClean(t, h, s)
 }
@@ -268,8 +292,8 @@ func testMultipartEnds(t *testing.T, h Harness) {
 		return
 	}
 	id = createUpload(t, s, "cond", adapters.PutOptions{IfNoneMatch: true})
-	p1 = putPart(t, s, "cond", id, 1, b1)
 	old := put(t, s, "cond", []byte("in the meantime"), adapters.PutOptions{})
+	p1 = putPart(t, s, "cond", id, 1, b1) // after the Put: with ExclusiveUploads that drops earlier parts
 	_, err = s.CompleteUpload(ctx, "cond", id, []adapters.Part{p1}, adapters.PutOptions{IfNoneMatch: true})
 	wantCode(t, "CompleteUpload with IfNoneMatch over an object", err, errs.AlreadyExists)
 	_, err = s.CompleteUpload(ctx, "cond", id, []adapters.Part{p1}, adapters.PutOptions{IfMatch: "0123456789abcdef"})
