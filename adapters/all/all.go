@@ -7,6 +7,7 @@ package all
 import (
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/awss3"
+	"github.com/opensds/gelato/adapters/azureblob"
 	"github.com/opensds/gelato/adapters/cephrados"
 	"github.com/opensds/gelato/adapters/posix"
 )
@@ -15,6 +16,7 @@ import (
 func Registry() adapters.Registry {
 	return adapters.Registry{
 		awss3.Type:     awss3.Descriptor(),
+		azureblob.Type: azureblob.Descriptor(),
 		cephrados.Type: cephrados.Descriptor(),
 		posix.Type:     posix.Descriptor(),
 	}
