@@ -123,6 +123,14 @@ func (o operation) wantDone(t *testing.T, f faulty, err error) {
 	}
 }
 
+// wantHit checks that the call has met the fault.
+func (o operation) wantHit(t *testing.T, hits int) {
+	t.Helper()
+	if hits == 0 && !o.local {
+		t.Errorf("%s met no fault", o.name)
+	}
+}
+
 // wantRefused checks a call that could not get through.
 func (o operation) wantRefused(t *testing.T, err error, codes ...errs.Code) {
 	t.Helper()

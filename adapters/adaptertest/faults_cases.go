@@ -52,7 +52,7 @@ func testDelayed(t *testing.T, h FaultHarness) {
 	eachOperation(t, f, func(o operation) {
 		f.Set(faultproxy.Delay(20*time.Millisecond), 0, nil)
 		err := o.call(t.Context(), f.sure)
-		f.Clear()
+		o.wantHit(t, f.Clear())
 		o.wantDone(t, f, err)
 	})
 	const limit = 250 * time.Millisecond
@@ -61,7 +61,7 @@ func testDelayed(t *testing.T, h FaultHarness) {
 		f.Set(faultproxy.Delay(time.Hour), 0, nil)
 		start := time.Now()
 		err := o.call(t.Context(), late)
-		f.Clear()
+		o.wantHit(t, f.Clear())
 		if took := time.Since(start); took > 20*limit {
 			t.Errorf("%s took %v with a limit of %v", o.name, took, limit)
 		}
@@ -80,7 +80,7 @@ func testRefused(t *testing.T, h FaultHarness) {
 				for _, s := range []adapters.Store{f.bare, f.sure} {
 					f.Set(faultproxy.Answer(status), 0, nil)
 					err := o.call(t.Context(), s)
-					f.Clear()
+					o.wantHit(t, f.Clear())
 					o.wantRefused(t, err, codes...)
 					if got := o.state(t, f.bare); err != nil && got == after && o.changes() {
 						t.Errorf("%s was refused and is done all the same", o.name)
@@ -100,13 +100,13 @@ func testAnswerCut(t *testing.T, h FaultHarness) {
 		eachOperation(t, f, func(o operation) {
 			f.Set(faultproxy.CutResponse(n), 1, nil)
 			err := o.call(t.Context(), f.bare)
-			f.Clear()
+			o.wantHit(t, f.Clear())
 			o.judge(t, f, err)
 		})
 		eachOperation(t, f, func(o operation) {
 			f.Set(faultproxy.CutResponse(n), 1, nil)
 			err := o.call(t.Context(), f.sure)
-			f.Clear()
+			o.wantHit(t, f.Clear())
 			if o.name == "Get" { // to go on where a body broke is the reader's
 				o.judge(t, f, err)
 				return
@@ -122,14 +122,14 @@ func testAnswerLost(t *testing.T, h FaultHarness) {
 	eachOperation(t, f, func(o operation) {
 		f.Set(faultproxy.Lose(), 1, nil)
 		err := o.call(t.Context(), f.bare)
-		f.Clear()
+		o.wantHit(t, f.Clear())
 		o.judge(t, f, err)
 		o.wantDone(t, f, o.call(t.Context(), f.bare))
 	})
 	eachOperation(t, f, func(o operation) {
 		f.Set(faultproxy.Lose(), 1, nil)
 		err := o.call(t.Context(), f.sure)
-		f.Clear()
+		o.wantHit(t, f.Clear())
 		o.wantDone(t, f, err)
 	})
 }
