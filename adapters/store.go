@@ -152,6 +152,7 @@ type Capabilities struct {
 	// ExclusiveUploads: a key has one upload at a time that can succeed. Any other write of the key may drop the parts of its open uploads: completing
 	// one is FailedPrecondition or NotFound then, and changes nothing. Without it uploads and Puts of one key do not disturb each other.
 	ExclusiveUploads  bool
+	NeedsAllParts     bool     // CompleteUpload may refuse, with FailedPrecondition, to leave out parts that were stored
 	MaxKeyBytes       int      // less what the backend's prefix takes
 	ConditionalPut    bool     // IfNoneMatch and IfMatch are atomic in the store
 	ConditionalDelete bool     // IfMatch on Delete is atomic in the store

@@ -27,6 +27,10 @@ type Harness struct {
 	// for every key beside others: present lists the keys that the case has stored before.
 	Unstorable func(key string, present []string) string
 
+	// Uncopyable, when set, says why the server under test cannot copy from a key to another or the same, or "" when it can. The
+	// suite demands Unimplemented for such a Copy.
+	Uncopyable func(key, from string) string
+
 	// Leftovers, when set, lists what a store made by New holds physically beside its objects and open uploads:
 	// staged bytes, say. The suite demands that it is empty after failed writes.
 	Leftovers func(t *testing.T, s adapters.Store) []string
@@ -55,6 +59,7 @@ func Run(t *testing.T, h Harness) {
 		{"Get", testGet},
 		{"Ranges", testRanges},
 		{"Metadata", testMetadata},
+		{"StorageClasses", testStorageClasses},
 		{"Delete", testDelete},
 		{"Keys", testKeys},
 		{"KeysTogether", testKeysTogether},
@@ -64,6 +69,9 @@ func Run(t *testing.T, h Harness) {
 		{"ListBounds", testListBounds},
 		{"Conditions", testConditions},
 		{"ConditionsRaced", testConditionsRaced},
+		{"Copy", testCopy},
+		{"CopyRefused", testCopyRefused},
+		{"CopyKeys", testCopyKeys},
 		{"Multipart", testMultipart},
 		{"MultipartParts", testMultipartParts},
 		{"MultipartEnds", testMultipartEnds},

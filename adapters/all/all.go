@@ -9,15 +9,19 @@ import (
 	"github.com/opensds/gelato/adapters/awss3"
 	"github.com/opensds/gelato/adapters/azureblob"
 	"github.com/opensds/gelato/adapters/cephrados"
+	"github.com/opensds/gelato/adapters/cephs3"
+	"github.com/opensds/gelato/adapters/fusionstorage"
 	"github.com/opensds/gelato/adapters/posix"
 )
 
 // Registry returns the types of stores by name.
 func Registry() adapters.Registry {
 	return adapters.Registry{
-		awss3.Type:     awss3.Descriptor(),
-		azureblob.Type: azureblob.Descriptor(),
-		cephrados.Type: cephrados.Descriptor(),
-		posix.Type:     posix.Descriptor(),
+		awss3.Type:         awss3.Descriptor(),
+		azureblob.Type:     azureblob.Descriptor(),
+		cephrados.Type:     cephrados.Descriptor(),
+		cephs3.Type:        cephs3.Descriptor(),
+		fusionstorage.Type: fusionstorage.Descriptor(),
+		posix.Type:         posix.Descriptor(),
 	}
 }

@@ -1,4 +1,4 @@
-package awss3
+package awss3_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/adaptertest"
+	"github.com/opensds/gelato/adapters/awss3"
 	"github.com/opensds/gelato/internal/testbed"
 	"github.com/opensds/gelato/internal/testbed/faultproxy"
 )
@@ -19,7 +20,7 @@ func TestFaults(t *testing.T) {
 			adaptertest.RunFaults(t, adaptertest.FaultHarness{Target: endpoint, Dialect: faultproxy.S3, Open: func(t *testing.T, endpoint string) adapters.Store {
 				bucket := fmt.Sprintf("bucket-%d", buckets.Add(1))
 				createBucket(bucket)
-				s, err := Open(adapters.Config{Type: Type, Endpoint: endpoint, Region: region, BucketName: bucket, Access: access, Security: secret,
+				s, err := awss3.Dialect().Open(adapters.Config{Endpoint: endpoint, Region: region, BucketName: bucket, Access: access, Security: secret,
 					Options: map[string]string{"conditionalWrites": conditions}})
 				if err != nil {
 					t.Fatal(err)
@@ -32,6 +33,6 @@ func TestFaults(t *testing.T) {
 	v := testbed.Versity(t, testbed.VersityOptions{})
 	run("versitygw", v.Endpoint, v.Region, v.Access, v.Secret, "true", v.CreateBucket)
 	// Its gateway refuses each write with If-Match.
-	c := testbed.Ceph(t, testbed.CephOptions{})
+	c := ceph.Get(t)
 	run("RGW", c.Endpoint, "default", c.Access, c.Secret, "false", c.CreateBucket)
 }

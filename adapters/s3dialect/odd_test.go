@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"bytes"
@@ -92,7 +92,7 @@ func openAt(t *testing.T, h http.Handler) *Store {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	s, err := Open(adapters.Config{Type: Type, Endpoint: srv.URL, BucketName: "bucket", Access: "access", Security: "s3cret"})
+	s, err := some().Open(adapters.Config{Endpoint: srv.URL, BucketName: "bucket", Access: "access", Security: "s3cret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestStoreAway(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.NotFoundHandler())
 	srv.Close()
-	s, err := Open(adapters.Config{Endpoint: srv.URL, BucketName: "bucket", Access: "access", Security: "s3cret"})
+	s, err := some().Open(adapters.Config{Endpoint: srv.URL, BucketName: "bucket", Access: "access", Security: "s3cret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestUnknownCertificate(t *testing.T) {
 	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
 	defer srv.Close()
-	s, err := Open(adapters.Config{Endpoint: srv.URL, BucketName: "bucket", Access: "access", Security: "s3cret"})
+	s, err := some().Open(adapters.Config{Endpoint: srv.URL, BucketName: "bucket", Access: "access", Security: "s3cret"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -35,13 +36,10 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	if err := s.writable(); err != nil {
-		return adapters.Info{}, err
-	}
 	if size > maxPutSize {
 		return adapters.Info{}, errs.Newf(errs.InvalidArgument, "an object of %d bytes needs a multipart upload", size).Because("EntityTooLarge")
 	}
-	if err := s.conditions(o); err != nil {
+	if err := s.accepts(o); err != nil {
 		return adapters.Info{}, err
 	}
 	if err := s.storable(ctx, *name); err != nil {
@@ -54,7 +52,8 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 }
 
 func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, size int64, o adapters.PutOptions) (adapters.Info, error) {
-	b, framed, err := s.send(ctx, kindPut, r, size, o.CRC64, true)
+	withCRC := !s.quirks.PlainBodies
+	b, framed, err := s.send(ctx, kindPut, r, size, o.CRC64, withCRC)
 	if err != nil {
 		return adapters.Info{}, err
 	}
@@ -73,14 +72,14 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 	} else if err := b.Empty(); err != nil {
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
 	}
-	if o.CRC64 != nil {
+	if o.CRC64 != nil && withCRC {
 		in.ChecksumCRC64NVME = formatCRC(*o.CRC64)
 	}
 	if o.IfNoneMatch {
 		in.IfNoneMatch = set("*")
 	}
 	if o.IfMatch != "" {
-		in.IfMatch = quote(o.IfMatch)
+		in.IfMatch = s.ifMatch(o.IfMatch)
 	}
 	out, err := s.client.PutObject(ctx, in, how, expires(o.Headers.Expires))
 	if failed := b.Detach(); failed != nil {
@@ -97,10 +96,10 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 		s.retract(ctx, name, parseETag(out.ETag))
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
 	}
-	info := adapters.Info{Key: key, Size: size, ETag: parseETag(out.ETag), StorageClass: o.StorageClass, Headers: o.Headers, Metadata: o.Metadata}
+	info := adapters.Info{Key: key, Size: size, ETag: parseETag(out.ETag), StorageClass: s.class(types.StorageClass(o.StorageClass)), Headers: o.Headers, Metadata: o.Metadata}
 	info.CRC64 = parseCRC(out.ChecksumCRC64NVME, out.ChecksumType)
 	info.MD5 = etagMD5(info.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm)
-	info.Verified, info.Proof, err = s.prove(kindPut, o.CRC64 != nil || framed, b, info.CRC64, info.MD5)
+	info.Verified, info.Proof, err = s.prove(kindPut, withCRC && (o.CRC64 != nil || framed), b, info.CRC64, info.MD5)
 	if err != nil {
 		s.retract(ctx, name, info.ETag)
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
@@ -166,15 +165,33 @@ func (s *Store) retract(ctx context.Context, name *string, etag string) {
 	_ = s.delete(ctx, name, etag) // what is left over is reported as DataLoss all the same
 }
 
-// conditions refuses conditions that the store is not known to enforce.
-func (s *Store) conditions(o adapters.PutOptions) error {
+// accepts refuses what the store is not known to have: conditions, storage classes.
+func (s *Store) accepts(o adapters.PutOptions) error {
 	switch {
 	case o.IfNoneMatch && o.IfMatch != "":
 		return errs.Newf(errs.InvalidArgument, "IfMatch and IfNoneMatch exclude one another")
 	case !s.caps.ConditionalPut && (o.IfNoneMatch || o.IfMatch != ""):
 		return errs.Newf(errs.Unimplemented, "the store is not known to enforce conditions on writes")
+	case o.StorageClass != "" && !slices.Contains(s.caps.StorageClasses, o.StorageClass):
+		return errs.Newf(errs.InvalidArgument, "the store has no such storage class").Because("InvalidStorageClass")
 	}
 	return nil
+}
+
+// ifMatch writes an If-Match for a write.
+func (s *Store) ifMatch(etag string) *string {
+	if s.quirks.BareIfMatch {
+		return &etag
+	}
+	return quote(etag)
+}
+
+// class is the storage class that an answer names; AWS does not name the default one.
+func (s *Store) class(answered types.StorageClass) string {
+	if answered == "" && len(s.caps.StorageClasses) > 0 {
+		return s.caps.StorageClasses[0]
+	}
+	return string(answered)
 }
 
 // expires sends the header as given; the SDK has it as a time only.

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"context"
@@ -37,7 +37,7 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) (adap
 			if err := s.listable(ctx, strings.TrimPrefix(name, s.prefix), out.EncodingType); err != nil {
 				return adapters.Page{}, err
 			}
-			info := adapters.Info{ETag: parseETag(c.ETag), StorageClass: string(c.StorageClass)}
+			info := adapters.Info{ETag: parseETag(c.ETag), StorageClass: s.class(types.StorageClass(c.StorageClass))}
 			if c.Size != nil {
 				info.Size = *c.Size
 			}

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"cmp"
@@ -39,10 +39,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 	if err != nil {
 		return "", err
 	}
-	if err := s.writable(); err != nil {
-		return "", err
-	}
-	if err := s.conditions(o); err != nil {
+	if err := s.accepts(o); err != nil {
 		return "", err
 	}
 	if err := s.storable(ctx, *name); err != nil {
@@ -54,7 +51,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
 		Metadata: httpstore.EncodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
 	}
-	if !s.habits.noUploadCRC.Load() {
+	if !s.quirks.PlainBodies && !s.habits.noUploadCRC.Load() {
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject
 		out, err := s.client.CreateMultipartUpload(ctx, in, expires(o.Headers.Expires))
 		if err == nil && out.UploadId != nil {
@@ -86,9 +83,6 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
 	name, err := s.native(key)
 	if err != nil {
-		return adapters.Part{}, err
-	}
-	if err := s.writable(); err != nil {
 		return adapters.Part{}, err
 	}
 	id, withCRC, err := splitUploadID(uploadID)
@@ -146,14 +140,11 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	if err := s.writable(); err != nil {
-		return adapters.Info{}, err
-	}
 	id, withCRC, err := splitUploadID(uploadID)
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	if err := s.conditions(o); err != nil {
+	if err := s.accepts(o); err != nil {
 		return adapters.Info{}, err
 	}
 	w, err := s3shape.WholeOf(parts)
@@ -179,7 +170,7 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 		in.IfNoneMatch = set("*")
 	}
 	if o.IfMatch != "" {
-		in.IfMatch = quote(o.IfMatch)
+		in.IfMatch = s.ifMatch(o.IfMatch)
 	}
 	refused, err := s.complete(ctx, in, o.IfNoneMatch)
 	if err != nil {
@@ -235,9 +226,6 @@ func (s *Store) completed(ctx context.Context, key string, w s3shape.Whole, refu
 func (s *Store) AbortUpload(ctx context.Context, key, uploadID string) error {
 	name, err := s.native(key)
 	if err != nil {
-		return err
-	}
-	if err := s.writable(); err != nil {
 		return err
 	}
 	id, _, err := splitUploadID(uploadID)

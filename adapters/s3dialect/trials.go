@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"context"
@@ -11,12 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 )
 
 // Compatible stores differ in ways that no answer of theirs tells. Each is found out once, with small objects of its own,
-// before the first write that depends on it. AWS itself holds every key.
+// before the first write that depends on it, unless the Quirks tell.
 const (
 	// oddSegments: a store that keeps objects as files takes "a//b" and "a/./b" for "a/b".
 	oddSegments = iota
@@ -25,6 +26,9 @@ const (
 	// trailers: a store that understands aws-chunked bodies knows a broken one from a short one, and checks a CRC-64/NVME that is known only
 	// at the end. Without, a store may take what it got before a connection broke for the object (versitygw 1.8 does).
 	trailers
+	// selfCopies: a store that copies an object onto itself by changing what is beside the bytes leaves what is not given as it was
+	// (versitygw 1.8 does).
+	selfCopies
 	nTrials
 )
 
@@ -38,7 +42,10 @@ type trials struct {
 
 // sure returns what is known of a trial already.
 func (s *Store) sure(trial int) (good, known bool) {
-	if s.isAWS && trial != trailers {
+	switch {
+	case trial == trailers && s.quirks.PlainBodies:
+		return false, true
+	case trial <= oddCharacters && s.quirks.ExactKeys, trial == selfCopies && s.quirks.SelfCopies:
 		return true, true
 	}
 	s.trials.mu.Lock()
@@ -72,10 +79,13 @@ func (s *Store) holds(ctx context.Context, trial int) (bool, error) {
 // try stores an object, looks what became of it, and removes it.
 func (s *Store) try(ctx context.Context, trial int, name string) (good bool, err error) {
 	dir := name
-	name += [nTrials]string{"/a//b/./c/../d", "/\x01\ufffe", ""}[trial]
+	name += [nTrials]string{oddSegments: "/a//b/./c/../d", oddCharacters: "/\x01\ufffe"}[trial]
 	size := int64(5)
 	b := httpstore.NewBody(ctx, strings.NewReader("trial"), size, nil, false)
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &name, Body: b, ContentLength: &size}
+	if trial == selfCopies {
+		in.ContentLanguage = set("de")
+	}
 	how := unsigned
 	if trial == trailers {
 		how = chunked(b, &in.ContentLength)
@@ -91,7 +101,10 @@ func (s *Store) try(ctx context.Context, trial int, name string) (good bool, err
 			err = derr
 		}
 	}()
-	if trial == trailers {
+	switch trial {
+	case selfCopies:
+		return s.trySelfCopy(ctx, &name, parseETag(out.ETag))
+	case trailers:
 		head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: &name})
 		if err != nil {
 			return false, fail(ctx, "head object", err)
@@ -108,6 +121,18 @@ func (s *Store) try(ctx context.Context, trial int, name string) (good bool, err
 	}
 	listed, err := decodeKey(list.Contents[0].Key, list.EncodingType)
 	return listed == name, err
+}
+
+// trySelfCopy copies a trial's object onto itself.
+func (s *Store) trySelfCopy(ctx context.Context, name *string, etag string) (bool, error) {
+	if _, err := s.client.CopyObject(ctx, s.copyInput(name, *name, etag, adapters.PutOptions{})); err != nil {
+		return false, fail(ctx, "copy object", err)
+	}
+	head, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: name})
+	if err != nil {
+		return false, fail(ctx, "head object", err)
+	}
+	return deref(head.ContentLanguage) == "", nil
 }
 
 // odd says which oddities a native key has.

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ func (answer) Do(r *http.Request) (*http.Response, error) {
 
 // BenchmarkOverhead is what one call costs on our side, network left out.
 func BenchmarkOverhead(b *testing.B) {
-	s, err := Open(adapters.Config{Endpoint: "http://127.0.0.1:1", BucketName: "bucket", Access: "a", Security: "s"})
+	s, err := some().Open(adapters.Config{Endpoint: "http://127.0.0.1:1", BucketName: "bucket", Access: "a", Security: "s"})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch s
 	if out.ContentLength != nil {
 		length = *out.ContentLength
 	}
-	info := adapters.Info{Key: key, ETag: parseETag(out.ETag), StorageClass: string(out.StorageClass)}
+	info := adapters.Info{Key: key, ETag: parseETag(out.ETag), StorageClass: s.class(out.StorageClass)}
 	if info.Size, err = httpstore.WholeSize(r, deref(out.ContentRange), length); err != nil {
 		out.Body.Close()
 		return nil, adapters.Info{}, fmt.Errorf("get object: %w", err)
@@ -82,7 +82,7 @@ func (s *Store) Head(ctx context.Context, key string) (adapters.Info, error) {
 	if err != nil {
 		return adapters.Info{}, fail(ctx, "head object", err)
 	}
-	info := adapters.Info{Key: key, ETag: parseETag(out.ETag), StorageClass: string(out.StorageClass)}
+	info := adapters.Info{Key: key, ETag: parseETag(out.ETag), StorageClass: s.class(out.StorageClass)}
 	if out.ContentLength != nil {
 		info.Size = *out.ContentLength
 	}

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
-	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -18,9 +17,6 @@ import (
 func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	name, err := s.native(key)
 	if err != nil {
-		return err
-	}
-	if err := s.writable(); err != nil {
 		return err
 	}
 	if err := s.storable(ctx, *name); err != nil {
@@ -72,9 +68,4 @@ func (s *Store) delete(ctx context.Context, name *string, ifMatch string) error 
 func isStatus(err error, status int) bool {
 	re, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	return ok && re.HTTPStatusCode() == status
-}
-
-// Copy implements adapters.Store: there is none.
-func (s *Store) Copy(context.Context, string, string, string, adapters.PutOptions) (adapters.Info, error) {
-	return adapters.Info{}, errs.Newf(errs.Unimplemented, "the store has no server-side copy")
 }

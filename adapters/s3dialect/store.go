@@ -1,16 +1,18 @@
-// Package awss3 is the adapter for AWS S3 and every endpoint that speaks its protocol (type "aws-s3"), on aws-sdk-go-v2.
+// Package s3dialect is the one adapter for stores that speak the S3 protocol, on aws-sdk-go-v2. Each type of store is a Dialect: a declaration of its
+// fields, limits and quirks (awss3, cephs3, fusionstorage).
 //
 // What is peculiar to it:
 //   - Bodies are sent with an unsigned payload, so that a stream that cannot seek is never buffered, also over plain HTTP. One whose
 //     CRC-64/NVME is not known beforehand is sent aws-chunked with the checksum as its trailer, where the store understands that.
 //   - Proof of what was stored comes from CRC-64/NVME where the store computes it (it answers x-amz-checksum-crc64nvme), else from
 //     an ETag that is the MD5 of the bytes. MD5 is computed only while a store has not shown that it answers CRC-64/NVME. A store
-//     that does neither leaves Info.Verified false: the caller reads back.
+//     that does neither leaves Info.Verified false: the caller reads back. A copy within the store is proven by CRC-64/NVME alone:
+//     ETags of copies are carried along by some stores.
 //   - A known CRC64, and the length, are checked before the last bytes leave: wrong bytes never become an object in any store.
 //   - The SDK's own retries and checksums are off; wrap/ retries.
 //
-// adapters/all and tests import it.
-package awss3
+// The packages of those types and tests import it.
+package s3dialect
 
 import (
 	"net/http"
@@ -23,21 +25,6 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/adapters/httpstore"
-	"github.com/opensds/gelato/adapters/s3shape"
-	"github.com/opensds/gelato/internal/errs"
-)
-
-// Type is the name of this kind of backend.
-const Type adapters.Type = "aws-s3"
-
-// Limits of S3 as AWS documents them (Amazon S3 User Guide, "Amazon S3 multipart upload limits").
-const (
-	maxKeyBytes   = 1024
-	maxObjectSize = 5 << 40
-	maxPutSize    = 5 << 30
-	minPartSize   = 5 << 20
-	maxPartSize   = 5 << 30
-	maxParts      = s3shape.MaxParts
 )
 
 // Store is one S3 bucket, or the keys of it below a prefix.
@@ -46,8 +33,7 @@ type Store struct {
 	transport *http.Transport
 	bucket    string
 	prefix    string
-	readOnly  bool
-	isAWS     bool
+	quirks    Quirks
 	caps      adapters.Capabilities
 	spool     *httpstore.Spool
 	habits    habits
@@ -69,17 +55,17 @@ type habits struct {
 }
 
 // Open makes a Store of a valid Config without asking the store anything.
-func Open(c adapters.Config) (*Store, error) {
-	o, err := parse(c)
+func (d Dialect) Open(c adapters.Config) (*Store, error) {
+	o, err := d.parse(c)
 	if err != nil {
 		return nil, err
 	}
-	t := httpstore.Transport(nil)
+	t := httpstore.Transport(o.roots)
 	opts := s3.Options{
 		Region:                     o.region,
 		Credentials:                aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(c.Access, c.Security, "")),
 		HTTPClient:                 roundTrip{t},
-		UsePathStyle:               o.pathStyle,
+		UsePathStyle:               o.PathStyle,
 		Retryer:                    aws.NopRetryer{},
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
 		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
@@ -88,13 +74,20 @@ func Open(c adapters.Config) (*Store, error) {
 		DisableLogOutputChecksumValidationSkipped: true,
 	}
 	switch {
-	case o.endpoint != "" && o.pathStyle:
+	case o.endpoint != "" && o.PathStyle:
 		opts.EndpointResolverV2 = fixedEndpoint(o, c.BucketName)
 	case o.endpoint != "":
 		opts.BaseEndpoint = &o.endpoint
 	}
-	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, readOnly: o.readOnly, isAWS: o.endpoint == "", trials: trials{gate: semaphore.NewWeighted(1)}}
-	s.caps, s.spool = capabilities(o, len(c.Prefix)), httpstore.NewSpool(s)
+	if o.v2 {
+		signer := signerV2{}
+		if !o.PathStyle {
+			signer.host = "/" + c.BucketName
+		}
+		opts.HTTPSignerV4, o.PlainBodies = signer, true // its signature knows no trailers
+	}
+	s := &Store{client: s3.New(opts), transport: t, bucket: c.BucketName, prefix: c.Prefix, quirks: o.Quirks, trials: trials{gate: semaphore.NewWeighted(1)}}
+	s.caps, s.spool = o.capabilities(len(c.Prefix)), httpstore.NewSpool(s)
 	return s, nil
 }
 
@@ -114,12 +107,4 @@ func (s *Store) native(key string) (*string, error) {
 	}
 	key = s.prefix + key
 	return &key, nil
-}
-
-// writable refuses writes to a read-only backend.
-func (s *Store) writable() error {
-	if s.readOnly {
-		return errs.Newf(errs.PermissionDenied, "the backend is registered as read-only").Because("ReadOnly")
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"bytes"
@@ -16,12 +16,17 @@ import (
 	"github.com/opensds/gelato/internal/testbed"
 )
 
+// some is a dialect without anything of a cloud's own.
+func some() Dialect {
+	return Dialect{Type: "some", Quirks: Quirks{PathStyle: true}, Signatures: []string{V4, V2}}
+}
+
 // open makes a bucket on a versitygw of its own.
 func open(t testing.TB) *Store {
 	t.Helper()
 	srv := testbed.Versity(t, testbed.VersityOptions{})
 	srv.CreateBucket("bucket")
-	s, err := Open(adapters.Config{Type: Type, Endpoint: srv.Endpoint, BucketName: "bucket", Prefix: "pre/fix-", Access: srv.Access, Security: srv.Secret})
+	s, err := some().Open(adapters.Config{Endpoint: srv.Endpoint, BucketName: "bucket", Prefix: "pre/fix-", Access: srv.Access, Security: srv.Secret})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package awss3
+package s3dialect
 
 import (
 	"bytes"
@@ -22,7 +22,7 @@ func twoStores(b *testing.B) (from, to *Store) {
 	for i := range stores {
 		srv := testbed.Versity(b, testbed.VersityOptions{})
 		srv.CreateBucket("bucket")
-		s, err := Open(adapters.Config{Type: Type, Endpoint: srv.Endpoint, BucketName: "bucket", Access: srv.Access, Security: srv.Secret})
+		s, err := some().Open(adapters.Config{Endpoint: srv.Endpoint, BucketName: "bucket", Access: srv.Access, Security: srv.Secret})
 		if err != nil {
 			b.Fatal(err)
 		}
