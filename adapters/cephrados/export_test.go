@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ceph/go-ceph/rados"
 )
 
 // GraceTime and LeaseTime are how long garbage and intents stay.
@@ -20,6 +22,18 @@ const (
 func Sweep(ctx context.Context, s *Store, now time.Time) error {
 	s.tasks.Wait()
 	return s.sweep(ctx, now)
+}
+
+// SweepNow makes a pass without waiting for anything.
+func (s *Store) SweepNow(ctx context.Context, now time.Time) error { return s.sweep(ctx, now) }
+
+// Pool is librados below the store.
+func Pool(s *Store) *rados.IOContext { return s.io }
+
+// BuffersUsed waits for what the store does in the background and says how much of the budget is used then.
+func BuffersUsed(s *Store) int64 {
+	s.tasks.Wait()
+	return s.buffers.used.Load()
 }
 
 // Unreferenced lists rows of intents and garbage, and objects in the pool that no entry and no part leads to.

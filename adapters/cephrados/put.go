@@ -168,7 +168,7 @@ func (s *Store) settle(w *write, err error, happened func(context.Context) bool)
 		}
 		return failed
 	}
-	switch gerr := w.giveUp(time.Now()); {
+	switch gerr := w.giveUp(time.Now(), true); {
 	case gerr == nil:
 		w.intent = false // settled: it did not happen and cannot any more
 		s.sweepSoon()
@@ -176,6 +176,7 @@ func (s *Store) settle(w *write, err error, happened func(context.Context) bool)
 	case gerr == errChanged && time.Since(w.began) < leaseTime:
 		return nil // nobody else may end an intent that holds, so the commit did
 	default:
+		w.open = true
 		return fmt.Errorf("the outcome is not known: %w", failed)
 	}
 }

@@ -4,6 +4,7 @@ package cephrados_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"maps"
 	"os"
 	"testing"
@@ -19,7 +20,16 @@ var shared = testbed.Shared[*testbed.CephCluster]{Start: func(t testing.TB) *tes
 	return testbed.Ceph(t, testbed.CephOptions{NoRGW: true})
 }}
 
-func TestMain(m *testing.M) { os.Exit(shared.Main(m)) }
+func TestMain(m *testing.M) {
+	if what := os.Getenv(childEnv); what != "" {
+		if err := beChild(what); err != nil {
+			fmt.Fprintln(os.Stderr, what, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(shared.Main(m))
+}
 
 // config is a namespace of its own in the cluster's pool.
 func config(c *testbed.CephCluster, options map[string]string) adapters.Config {

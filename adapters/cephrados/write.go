@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// maxAhead bounds the pieces of one write that are under way at once. It is part of the format: where nobody knows how much a dead writer
-	// wrote, this many absent objects in a row are the end.
-	maxAhead = 16
+	// writeAhead bounds the pieces of one write that are under way at once. It may not pass maxAhead, which is part of the format: where nobody
+	// knows how much a dead writer wrote, this many absent objects in a row are the end.
+	writeAhead, maxAhead = 8, 16
 	// leaseTime is how long an intent holds; it is renewed while bytes come.
 	leaseTime  = 15 * time.Minute
 	renewAfter = leaseTime / 5
@@ -32,6 +32,7 @@ type write struct {
 	table  bool // the bytes are a parts table
 	began  time.Time
 	intent bool  // the intent was written, or may have been
+	open   bool  // whether the commit has happened is not known
 	size   int64 // handed to send
 
 	ctx    context.Context
@@ -41,7 +42,7 @@ type write struct {
 }
 
 func (s *Store) newWrite(ctx context.Context, shard string) *write {
-	w := &write{s: s, shard: shard, id: newID(), ahead: make(chan struct{}, maxAhead)}
+	w := &write{s: s, shard: shard, id: newID(), ahead: make(chan struct{}, writeAhead)}
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
 	return w
 }
@@ -149,11 +150,13 @@ func (w *write) readFull(body io.Reader, b []byte) (n int, err error) {
 
 // send hands the first n bytes of buf over to be stored. The first one waits until the intent is.
 func (w *write) send(buf *buffer, n int) error {
+	err := w.keep()
 	if !w.intent {
-		if err := w.lease(); err != nil {
-			buf.release()
-			return err
-		}
+		err = w.lease()
+	}
+	if err != nil {
+		buf.release()
+		return err
 	}
 	select {
 	case w.ahead <- struct{}{}:
@@ -229,19 +232,25 @@ func (w *write) abandon(cause error) {
 	}
 	w.s.tasks.Go(func() {
 		w.pieces.Wait()
-		if err := w.giveUp(time.Now()); err == nil {
+		err := w.giveUp(time.Now(), true)
+		if err == errChanged && !w.open { // others took the intent, maybe before the last pieces were written
+			err = w.giveUp(time.Now(), false)
+		}
+		if err == nil {
 			w.s.sweepSoon()
 		}
 	})
 }
 
 // giveUp turns the intent into garbage, which settles that it can never be committed; errChanged says that it is gone already.
-func (w *write) giveUp(due time.Time) error {
-	if context.Cause(w.ctx) != nil && unknown(context.Cause(w.ctx)) {
+// Without an intent the garbage alone is noted.
+func (w *write) giveUp(due time.Time, intent bool) error {
+	if cause := context.Cause(w.ctx); cause != nil && unknown(cause) {
 		due = due.Add(w.s.timeout + time.Minute) // a write that timed out may still reach its OSD
 	}
-	g := garbage{Data: w.data(), Bare: w.table}
-	return w.s.apply(context.WithoutCancel(w.ctx), w.shard, change{
-		exist: []string{w.intentKey()}, remove: []string{w.intentKey()}, set: map[string][]byte{garbageKey(due, w.id): encode(g)},
-	})
+	ch := change{set: map[string][]byte{garbageKey(due, w.id): encode(garbage{Data: w.data(), Bare: w.table})}}
+	if intent {
+		ch.exist, ch.remove = []string{w.intentKey()}, []string{w.intentKey()}
+	}
+	return w.s.apply(context.WithoutCancel(w.ctx), w.shard, ch)
 }

@@ -1,0 +1,156 @@
+//go:build ceph && cgo
+
+package cephrados_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"sync"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/cephrados"
+	"github.com/opensds/gelato/internal/errs"
+)
+
+// TestDamage changes data objects behind the store's back: readers of the whole hear of it.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), map[string]string{"stripeSize": "65536"}))
+	b := pattern(1, 300_000)
+	for _, tt := range []struct {
+		name   string
+		damage func(oid string) error
+		want   errs.Code
+	}{
+		{"one bit", func(oid string) error { return cephrados.Pool(s).Write(oid, []byte{b[65536+10] ^ 1}, 10) }, errs.DataLoss},
+		{"cut", func(oid string) error { return cephrados.Pool(s).Truncate(oid, 1000) }, errs.DataLoss},
+		{"gone", func(oid string) error { return cephrados.Pool(s).Delete(oid) }, errs.NotFound},
+	} {
+		info := put(t, s, tt.name, b)
+		if err := tt.damage("gelato.data." + info.ETag + ".1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := get(t.Context(), s, tt.name, adapters.Range{}); !errs.Is(err, tt.want) {
+			t.Errorf("Get of an object with a stripe damaged (%s): %v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
+// TestManyParts completes an upload of more parts than one page of rows has, and reads across them.
+func TestManyParts(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), nil))
+	const parts, size = 1100, 999
+	b := pattern(1, parts*size)
+	id, err := s.CreateUpload(t.Context(), "parts", adapters.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := make([]adapters.Part, parts)
+	var g errgroup.Group
+	g.SetLimit(16)
+	for i := range parts {
+		g.Go(func() (err error) {
+			stored[i], err = s.PutPart(t.Context(), "parts", id, i*9+1, bytes.NewReader(b[i*size:(i+1)*size]), size, nil)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CompleteUpload(t.Context(), "parts", id, stored, adapters.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantObject(t, s, "parts", b)
+	for _, r := range []adapters.Range{{Offset: 998, Length: 1}, {Offset: 998, Length: 3}, {Offset: 999, Length: 999}, {Offset: 1_000_000, Length: 50_000}, {Offset: parts*size - 1}} {
+		end := int64(len(b))
+		if r.Length > 0 {
+			end = r.Offset + r.Length
+		}
+		if got, err := get(t.Context(), s, "parts", r); err != nil || !bytes.Equal(got, b[r.Offset:end]) {
+			t.Errorf("Get %+v: %d bytes, %v, want %d", r, len(got), err, end-r.Offset)
+		}
+	}
+	wantNothingLeft(t, s, cephrados.GraceTime)
+	if err := s.Delete(t.Context(), "parts", ""); err != nil {
+		t.Fatal(err)
+	}
+	wantNothingLeft(t, s, 2*cephrados.GraceTime)
+}
+
+// TestPartsRaced stores one part again and again while the upload is completed and aborted: whatever wins, nothing leaks and nothing is torn.
+func TestPartsRaced(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), map[string]string{"indexShards": "1"}))
+	for round := range 12 {
+		key := fmt.Sprintf("raced/%d", round)
+		id, err := s.CreateUpload(t.Context(), key, adapters.PutOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, err := s.PutPart(t.Context(), key, id, 1, bytes.NewReader(pattern(1, 1000)), -1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				_, err := s.PutPart(t.Context(), key, id, 1+i%2, bytes.NewReader(pattern(2, 1000)), -1, nil)
+				if err != nil && !errs.Is(err, errs.NotFound) {
+					t.Errorf("PutPart: %v", err)
+				}
+			})
+		}
+		wg.Go(func() {
+			if round%2 == 0 {
+				if err := s.AbortUpload(t.Context(), key, id); err != nil {
+					t.Errorf("AbortUpload: %v", err)
+				}
+				return
+			}
+			_, err := s.CompleteUpload(t.Context(), key, id, []adapters.Part{first}, adapters.PutOptions{})
+			if err != nil && !errs.Is(err, errs.FailedPrecondition) {
+				t.Errorf("CompleteUpload: %v", err)
+			}
+			if err == nil {
+				wantObject(t, s, key, pattern(1, 1000))
+			}
+		})
+		wg.Wait()
+		if err := s.AbortUpload(t.Context(), key, id); err != nil {
+			t.Errorf("AbortUpload: %v", err)
+		}
+	}
+	wantNothingLeft(t, s, cephrados.GraceTime)
+}
+
+// TestManyAtOnce has more calls than memory and threads are for, with bodies of unknown size.
+func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), nil))
+	b := pattern(1, 5<<20)
+	var g errgroup.Group
+	for i := range 60 {
+		g.Go(func() error {
+			key := fmt.Sprintf("many/%d/%s", i, rand.Text())
+			if _, err := s.Put(t.Context(), key, struct{ *bytes.Buffer }{bytes.NewBuffer(b)}, -1, adapters.PutOptions{}); err != nil {
+				return err
+			}
+			got, err := get(t.Context(), s, key, adapters.Range{})
+			if err == nil && !bytes.Equal(got, b) {
+				err = fmt.Errorf("%q has other bytes", key)
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	if used := cephrados.BuffersUsed(s); used != 0 {
+		t.Errorf("%d bytes of buffers are not given back", used)
+	}
+}
