@@ -11,6 +11,7 @@ import (
 	"github.com/opensds/gelato/adapters/adaptertest"
 	"github.com/opensds/gelato/adapters/cephs3"
 	"github.com/opensds/gelato/internal/testbed"
+	"github.com/opensds/gelato/internal/testbed/faultproxy"
 )
 
 var ceph = testbed.Shared[*testbed.CephCluster]{Start: func(t testing.TB) *testbed.CephCluster { return testbed.Ceph(t, testbed.CephOptions{}) }}
@@ -59,4 +60,16 @@ func TestPlacement(t *testing.T) {
 			t.Errorf("class %q: stored as %q", class, info.StorageClass)
 		}
 	}
+}
+
+// TestFaults runs the cases of networks and servers that fail.
+func TestFaults(t *testing.T) {
+	c := ceph.Get(t)
+	var buckets atomic.Int32
+	adaptertest.RunFaults(t, adaptertest.FaultHarness{Target: c.Endpoint, Dialect: faultproxy.S3, Open: func(t *testing.T, endpoint string) adapters.Store {
+		conf := config(c, fmt.Sprintf("faults-%d", buckets.Add(1)))
+		c.CreateBucket(conf.BucketName)
+		conf.Endpoint = endpoint
+		return open(t, conf)
+	}})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/opensds/gelato/adapters/fusionstorage"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/testbed"
+	"github.com/opensds/gelato/internal/testbed/faultproxy"
 )
 
 var ceph = testbed.Shared[*testbed.CephCluster]{Start: func(t testing.TB) *testbed.CephCluster { return testbed.Ceph(t, testbed.CephOptions{}) }}
@@ -91,4 +92,16 @@ func TestDoors(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestFaults runs the cases of networks and servers that fail, with the signature that has no checksums.
+func TestFaults(t *testing.T) {
+	c := ceph.Get(t)
+	var buckets atomic.Int32
+	adaptertest.RunFaults(t, adaptertest.FaultHarness{Target: c.Endpoint, Dialect: faultproxy.S3, Open: func(t *testing.T, endpoint string) adapters.Store {
+		conf := config(c, fmt.Sprintf("faults-%d", buckets.Add(1)), "v2")
+		c.CreateBucket(conf.BucketName)
+		conf.Endpoint = endpoint
+		return open(t, conf)
+	}})
 }

@@ -31,7 +31,7 @@ func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch s
 	var opts []func(*s3.Options)
 	if header != "" {
 		in.Range = &header
-	} else {
+	} else if !s.quirks.PlainBodies {
 		opts = append(opts, askChecksum)
 	}
 	if ifMatch != "" {
@@ -78,7 +78,11 @@ func (s *Store) Head(ctx context.Context, key string) (adapters.Info, error) {
 	if s.absent(*name) {
 		return adapters.Info{}, errs.Newf(errs.NotFound, "the store cannot hold this key").Because("NoSuchKey")
 	}
-	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &s.bucket, Key: name, ChecksumMode: types.ChecksumModeEnabled})
+	in := &s3.HeadObjectInput{Bucket: &s.bucket, Key: name}
+	if !s.quirks.PlainBodies {
+		in.ChecksumMode = types.ChecksumModeEnabled
+	}
+	out, err := s.client.HeadObject(ctx, in)
 	if err != nil {
 		return adapters.Info{}, fail(ctx, "head object", err)
 	}

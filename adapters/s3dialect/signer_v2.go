@@ -29,6 +29,7 @@ var subresources = []string{"acl", "delete", "lifecycle", "location", "partNumbe
 // SignHTTP implements s3.HTTPSignerV4.
 func (s signerV2) SignHTTP(_ context.Context, c aws.Credentials, r *http.Request, _, _, _ string, at time.Time, _ ...func(*v4.SignerOptions)) error {
 	r.Header.Del("X-Amz-Content-Sha256") // a header of V4
+	r.Header.Del("Accept-Encoding")      // as signerV4
 	r.Header.Set("Date", at.UTC().Format(http.TimeFormat))
 	s.sign(c, r)
 	return nil

@@ -65,6 +65,7 @@ func (d Dialect) Open(c adapters.Config) (*Store, error) {
 		Region:                     o.region,
 		Credentials:                aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider(c.Access, c.Security, "")),
 		HTTPClient:                 roundTrip{t},
+		HTTPSignerV4:               newSignerV4(),
 		UsePathStyle:               o.PathStyle,
 		Retryer:                    aws.NopRetryer{},
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
