@@ -23,6 +23,8 @@ type CephOptions struct {
 	// memory: faster, and a killed osd cannot be started again.
 	Bluestore bool
 	Bytes     int64 // that the store holds; default 4 GiB
+	// MinPartSize is what the gateway takes as the least part of a multipart upload but the last, in bytes; default 5 MiB.
+	MinPartSize int64
 }
 
 // CephCluster is a running one-node Ceph: a monitor, an osd, and a gateway for S3.
@@ -62,6 +64,9 @@ func Ceph(t testing.TB, o CephOptions) *CephCluster {
 	installed(t, programs...)
 	if o.Bytes == 0 {
 		o.Bytes = 4 << 30
+	}
+	if o.MinPartSize == 0 {
+		o.MinPartSize = 5 << 20
 	}
 	c := &CephCluster{t: t, o: o, dir: t.TempDir(), Pool: "gelato", User: "gelato"}
 	c.ConfPath, c.Keyring, c.pools = filepath.Join(c.dir, "ceph.conf"), filepath.Join(c.dir, "keyring"), []string{c.Pool}

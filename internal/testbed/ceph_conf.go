@@ -70,7 +70,8 @@ rgw thread pool size = 64
 rgw gc obj min wait = 60
 rgw gc processor period = 60
 rgw gc processor max time = 60
-`, c.fsid, c.MonHost, c.dir, store, c.o.Bytes)
+rgw multipart min part size = %[6]d
+`, c.fsid, c.MonHost, c.dir, store, c.o.Bytes, c.o.MinPartSize)
 	return os.WriteFile(c.ConfPath, []byte(conf), 0o600)
 }
 
