@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -89,4 +90,27 @@ func (w Whole) Completed(info adapters.Info, err, refused error) (adapters.Info,
 		info.Proof = ""
 	}
 	return info, nil
+}
+
+// Refused sorts the error of a completion. An upload that is gone, or an answer that makes no sense, is returned as refused and no error: the object may be
+// complete all the same, which Whole.Completed finds out. isOpen asks whether the store still knows the upload.
+func Refused(err error, ifNoneMatch bool, isOpen func() (bool, error)) (refused, failed error) {
+	if err == nil {
+		return nil, nil
+	}
+	err = httpstore.Condition(err, ifNoneMatch)
+	switch {
+	case errs.ReasonOf(err) == "NoSuchUpload", errs.ReasonOf(err) == "MalformedAnswer": // Ceph cuts its answer for long keys
+		return err, nil
+	case httpstore.IsPrecondition(err), errs.ReasonOf(err) == "InternalError":
+		// A store may judge the condition before it finds that the upload is complete, and Ceph calls one that is gone an internal error.
+		if open, openErr := isOpen(); openErr != nil || open {
+			return nil, cmp.Or(openErr, err)
+		}
+		if httpstore.IsPrecondition(err) {
+			return err, nil
+		}
+		return errs.New(errs.NotFound, "there is no such upload", err).Because("NoSuchUpload"), nil
+	}
+	return nil, err
 }
