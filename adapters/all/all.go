@@ -11,6 +11,7 @@ import (
 	"github.com/opensds/gelato/adapters/cephrados"
 	"github.com/opensds/gelato/adapters/cephs3"
 	"github.com/opensds/gelato/adapters/fusionstorage"
+	"github.com/opensds/gelato/adapters/hwobs"
 	"github.com/opensds/gelato/adapters/posix"
 )
 
@@ -22,6 +23,7 @@ func Registry() adapters.Registry {
 		cephrados.Type:     cephrados.Descriptor(),
 		cephs3.Type:        cephs3.Descriptor(),
 		fusionstorage.Type: fusionstorage.Descriptor(),
+		hwobs.Type:         hwobs.Descriptor(),
 		posix.Type:         posix.Descriptor(),
 	}
 }
