@@ -124,7 +124,9 @@ func testAnswerLost(t *testing.T, h FaultHarness) {
 		err := o.call(t.Context(), f.bare)
 		o.wantHit(t, f.Clear())
 		o.judge(t, f, err)
-		o.wantDone(t, f, o.call(t.Context(), f.bare))
+		if err != nil { // a transport repeats a GET by itself
+			o.wantDone(t, f, o.call(t.Context(), f.bare))
+		}
 	})
 	eachOperation(t, f, func(o operation) {
 		f.Set(faultproxy.Lose(), 1, nil)
