@@ -24,21 +24,17 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) (adap
 	if !utf8.ValidString(prefix) || !utf8.ValidString(after) {
 		return adapters.Page{}, errs.Newf(errs.InvalidArgument, "a prefix or start that is not UTF-8")
 	}
-	top, start := s.prefix+encodeKey(prefix), ""
+	top := s.prefix + encodeKey(prefix)
 	if oddCharacter(top) >= 0 {
 		return adapters.Page{}, nil // there can be no such name
 	}
 	if after != "" {
 		after = s.prefix + encodeKey(after)
-		start = after
-		if i := oddCharacter(after); i >= len(top) && strings.HasPrefix(after, top) {
-			start = after[:i]
-		}
 	}
 	var page adapters.Page
-	for spans := spansAfter(top, start); len(spans) > 0; {
+	for spans := spansAfter(top, after); len(spans) > 0; {
 		next := spans[0]
-		items, rest, err := s.walk(ctx, next, after, limit+1-len(page.Objects))
+		items, rest, err := s.walk(ctx, next, limit+1-len(page.Objects))
 		if err != nil {
 			return adapters.Page{}, err
 		}
@@ -74,8 +70,8 @@ func listed(key string, item *container.BlobItem) adapters.Info {
 	return info
 }
 
-// walk lists a span from its start: about want blobs in the order of their UTF-8 bytes, without those up to after, and the spans that are left of it.
-func (s *Store) walk(ctx context.Context, sp span, after string, want int) ([]*container.BlobItem, []span, error) {
+// walk lists a span from its start: about want blobs in the order of their UTF-8 bytes, and the spans that are left of it.
+func (s *Store) walk(ctx context.Context, sp span, want int) ([]*container.BlobItem, []span, error) {
 	seeks := false
 	if sp.from != "" {
 		var err error
@@ -104,19 +100,18 @@ func (s *Store) walk(ctx context.Context, sp span, after string, want int) ([]*c
 		items = items[:keep]
 	}
 	slices.SortFunc(items, func(a, b *container.BlobItem) int { return strings.Compare(*a.Name, *b.Name) })
-	return slices.DeleteFunc(items, func(i *container.BlobItem) bool { return *i.Name <= after }), rest, nil
+	return items, rest, nil
 }
 
 // scan reads a span in the store's order until there are want blobs, or it ends. seeks says whether the store is asked to start at it.
 func (s *Store) scan(ctx context.Context, sp span, want int, seeks bool) (items []*container.BlobItem, end bool, err error) {
-	want = max(want, 2) // the first may be the one to start after
 	o := container.ListBlobsFlatOptions{Prefix: given(sp.prefix)}
 	ask := int32(want)
 	if seeks {
 		o.StartFrom = &sp.from
 	} else {
-		ask-- // so that the caller's page ends where a marker is, and the next one begins there
-		if marker, exact := s.marks.before(sp.prefix, sp.from); sp.from != "" {
+		ask = max(ask-1, 1) // so that the caller's page ends where a marker is, and the next one begins there
+		if marker, exact := s.marks.before(sp); sp.from != "" {
 			if o.Marker = given(marker); !exact {
 				ask = maxPage
 			}

@@ -86,15 +86,21 @@ func (m *marks) remember(prefix, last, marker string) {
 	m.next = (m.next + 1) % maxMarks
 }
 
-// before returns the marker of the nearest place that is not behind from, "" for none; exact says that it is there.
-func (m *marks) before(prefix, from string) (marker string, exact bool) {
+// before returns the marker of the nearest place before the start of a span, "" for none; exact says that it is there.
+func (m *marks) before(sp span) (marker string, exact bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	best := ""
 	for _, p := range m.places {
-		if p.prefix == prefix && (p.last == from || belowInBoth(p.last, from)) && p.last > best {
+		if p.prefix != sp.prefix || p.last <= best {
+			continue
+		}
+		if p.last == sp.over && p.last == sp.from {
+			return p.marker, true
+		}
+		if belowInBoth(p.last, sp.from) {
 			best, marker = p.last, p.marker
 		}
 	}
-	return marker, best == from
+	return marker, false
 }

@@ -41,6 +41,7 @@ type span struct {
 	prefix string
 	class  class
 	from   string // where it starts, inclusively; "" at its beginning
+	over   string // names up to this one have been listed; "" for none
 	skip   string // names with this prefix have been listed; "" for none
 }
 
@@ -54,7 +55,10 @@ func (sp span) has(name string) bool {
 	return sp.class == anyClass || classOf(r) == sp.class && rest != ""
 }
 
-func (sp span) skips(name string) bool { return sp.skip != "" && strings.HasPrefix(name, sp.skip) }
+// skips says whether a name has been listed.
+func (sp span) skips(name string) bool {
+	return name <= sp.over || sp.skip != "" && strings.HasPrefix(name, sp.skip)
+}
 
 // base is how many bytes of a name of the span are the same in both orders.
 func (sp span) base(name string) int {
@@ -78,7 +82,7 @@ func (sp span) behind(prefix string) []span {
 	if len(prefix) == len(sp.prefix) {
 		return nil
 	}
-	sp.from, sp.skip = prefix+"\ufffd", prefix
+	sp.from, sp.over, sp.skip = prefix+"\ufffd", "", prefix
 	if r, n := utf8.DecodeLastRuneInString(prefix); utf8.ValidRune(r+1) && classOf(r) == classOf(r+1) {
 		sp.from = prefix[:len(prefix)-n] + string(r+1)
 	}
@@ -98,7 +102,7 @@ func (sp span) rest(names []string) (keep int, left []span) {
 	last := names[len(names)-1]
 	at := highAt(last, sp.base(last))
 	if at < 0 {
-		sp.from = last // once more, to be left out
+		sp.from, sp.over = last, last
 		return len(names), []span{sp}
 	}
 	group := last[:at]
@@ -127,7 +131,10 @@ func spansAfter(prefix, after string) []span {
 		spans = slices.Concat(left, spans)
 		top, at = inner, highAt(after, at+n)
 	}
-	top.from = after
+	top.from, top.over = after, after
+	if i := oddCharacter(after); i >= 0 {
+		top.from = after[:i] // the store need not take the rest
+	}
 	return append([]span{top}, spans...)
 }
 

@@ -2,6 +2,7 @@ package azureblob
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,26 +19,36 @@ const testPrefix = "some/prefix-"
 // TestSuite runs the conformance suite against Azurite, each store in a container of its own.
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	adaptertest.Run(t, harness(testbed.Azurite(t, testbed.AzuriteOptions{}), ""))
+	srv := testbed.Azurite(t, testbed.AzuriteOptions{})
+	adaptertest.Run(t, harness(srv, adapters.Config{Endpoint: srv.Endpoint, Access: srv.Account, Security: srv.Key}))
 }
 
-// harness makes stores on a server, through endpoint when it is not its own.
-func harness(srv *testbed.AzuriteServer, endpoint string) adaptertest.Harness {
-	if endpoint == "" {
-		endpoint = srv.Endpoint
+// TestSuiteTwin runs it against Azurite behind a proxy that behaves like Azure, with a SAS.
+func TestSuiteTwin(t *testing.T) {
+	t.Parallel()
+	srv := testbed.Azurite(t, testbed.AzuriteOptions{})
+	u, err := url.Parse(srv.Endpoint)
+	if err != nil {
+		t.Fatal(err)
 	}
+	w := &twin{target: "http://" + u.Host, compare: strings.Compare}
+	t.Cleanup(func() {
+		if w.checks == 0 {
+			t.Error("no CRC64 was sent along")
+		}
+	})
+	adaptertest.Run(t, harness(srv, adapters.Config{Endpoint: newTwin(t, w) + u.Path, Security: accountSAS(t, srv), Options: map[string]string{"credential": "sas"}}))
+}
+
+// harness makes stores on a server, as c says, each in a container of its own.
+func harness(srv *testbed.AzuriteServer, c adapters.Config) adaptertest.Harness {
 	var containers atomic.Int32
-	reg := adapters.Registry{Type: Descriptor()}
 	return adaptertest.Harness{
 		New: func(t *testing.T) adapters.Store {
-			name := fmt.Sprintf("container-%d", containers.Add(1))
-			srv.CreateContainer(name)
-			s, err := reg.Open(t.Context(), adapters.Config{Type: Type, Endpoint: endpoint, BucketName: name, Prefix: testPrefix, Access: srv.Account, Security: srv.Key}, adapters.Deps{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { s.Close() })
-			return s
+			c := c
+			c.BucketName, c.Prefix = fmt.Sprintf("container-%d", containers.Add(1)), testPrefix
+			srv.CreateContainer(c.BucketName)
+			return open(t, c)
 		},
 		Unstorable: func(key string, _ []string) string { return unstorable(testPrefix + key) },
 		Leftovers:  leftovers,

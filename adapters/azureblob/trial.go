@@ -3,6 +3,7 @@ package azureblob
 import (
 	"context"
 	"crypto/rand"
+	"net/http"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
@@ -46,7 +47,8 @@ func (s *Store) tryCRC(ctx context.Context) int32 {
 	switch {
 	case isCode(err, bloberror.CRC64Mismatch):
 		return crcRefused
-	case err == nil, isStatus(err, 400), isStatus(err, 501):
+	case err == nil, // Azurite's own code comes with status 500
+		isCode(err, "FeatureNotSupported"), isStatus(err, http.StatusBadRequest), isStatus(err, http.StatusNotImplemented):
 		return crcIgnored
 	}
 	return 0
