@@ -1,8 +1,8 @@
 // Package cephs3 declares Ceph reached through its RADOS Gateway (type "ceph-s3"). What it does is done by adapters/s3dialect.
 //
 // What is peculiar to RGW, seen on version 16:
-//   - If-None-Match and If-Match of a PUT are atomic, but CompleteMultipartUpload pays no heed to them, and DELETE neither. So conditions are declared missing,
-//     unless options.conditionalWrites says that this RGW is a newer one. If-Match is compared without quotes.
+//   - If-None-Match of a PUT is atomic, but of writers that race with the same If-Match two may win, and CompleteMultipartUpload and DELETE pay no heed to
+//     conditions at all. So they are declared missing, unless options.conditionalWrites says that this RGW is a newer one. If-Match is compared without quotes.
 //   - An upload completes only with all the parts that were stored.
 //   - The ETag of a copy is carried along from its source, so copies are not verified; neither are ETags of CompleteMultipartUpload answered.
 //   - A user is not told which storage classes a zone has: options.storageClasses lists them. A placement target belongs to the bucket, and buckets
