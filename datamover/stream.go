@@ -23,18 +23,20 @@ const partTries = 3
 
 // from is an object that can be read.
 type from struct {
-	store adapters.Store
-	key   string
-	etag  string // only these bytes
-	size  int64
-	crc   *uint64 // CRC-64/NVME when known
+	store   adapters.Store
+	backend string // id
+	key     string
+	etag    string // only these bytes
+	size    int64
+	crc     *uint64 // CRC-64/NVME when known
 }
 
 // to is where it goes.
 type to struct {
-	store adapters.Store
-	key   string
-	o     adapters.PutOptions
+	store   adapters.Store
+	backend string // id
+	key     string
+	o       adapters.PutOptions
 	// describe, when set, makes the Metadata of what the source's store has, and Headers and StorageClass are taken from there too.
 	describe func(user map[string]string) map[string]string
 	// tags has the MD5s computed that S3's ETag is made of.
@@ -43,8 +45,10 @@ type to struct {
 	full bool
 	// retract has a copy that turns out wrong removed again: nothing else would, at a raw destination.
 	retract bool
-	// alive, when set, is asked before parts become an object.
+	// alive, when set, is asked before parts become an object, and before the store copies by itself.
 	alive func() error
+	// travel has the bytes go through here, also where the store could copy by itself.
+	travel bool
 }
 
 // copied is a verified copy.
@@ -69,9 +73,15 @@ func (s *Service) copyObject(ctx context.Context, f from, t to, progress *atomic
 	if err != nil {
 		return c, err
 	}
-	if s.inParts(f, t) {
+	inStore := false
+	if s.canCopyInStore(f, t) {
+		c, inStore, err = s.copyInStore(ctx, f, t, progress)
+	}
+	switch {
+	case inStore:
+	case s.inParts(f, t):
 		c, err = s.copyParts(ctx, f, t, progress)
-	} else {
+	default:
 		c, err = s.copyWhole(ctx, f, t, progress)
 	}
 	if err != nil {
@@ -84,6 +94,8 @@ func (s *Service) copyObject(ctx context.Context, f from, t to, progress *atomic
 	}
 	if err != nil {
 		progress.Add(-f.size)
+	} else if inStore {
+		c.proof = inStoreProof + c.proof
 	}
 	if errs.Is(err, errs.DataLoss) && t.retract {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)

@@ -53,6 +53,7 @@ type journey struct {
 	destTag string // revision or native ETag that the destination is believed to have; empty: nothing there
 	look    bool   // ask the destination first
 	copied  *dataflowpb.Outcome
+	travel  bool // the store failed to copy by itself
 }
 
 func (a *attempt) transferOne(ctx context.Context, i int, head *catalogpb.Object) {
@@ -81,6 +82,9 @@ func (a *attempt) transferOne(ctx context.Context, i int, head *catalogpb.Object
 			return
 		}
 		again := false
+		if _, failed := errors.AsType[inStoreError](err); failed {
+			j.travel, again = true, !errs.Retryable(err)
+		}
 		if _, conflict := errors.AsType[conflictError](err); conflict {
 			j.look, again = true, true
 		} else if isSourceChange(err) || isSourceGone(err) {
@@ -115,7 +119,7 @@ func (a *attempt) start(ctx context.Context, j *journey, head *catalogpb.Object)
 		return sourceError{err}
 	}
 	e := j.entry
-	j.origin = origin{backend: a.source.id, from: from{store: store, key: e.GetKey(), etag: e.GetEtag(), size: e.GetSize()},
+	j.origin = origin{backend: a.source.id, from: from{store: store, backend: a.source.id, key: e.GetKey(), etag: e.GetEtag(), size: e.GetSize()},
 		version: overwrite.Version{Size: e.GetSize(), Modified: e.GetModTime().AsTime(), ETag: e.GetEtag()}}
 	return nil
 }
@@ -142,7 +146,7 @@ func (a *attempt) fromBucket(ctx context.Context, j *journey, head *catalogpb.Ob
 		return sourceError{err}
 	}
 	j.origin = origin{head: head, backend: loc.GetBackendId()}
-	j.origin.from = from{store: store, key: loc.GetNativeKey(), etag: loc.GetNativeEtag(), size: head.GetSize(), crc: head.Crc64}
+	j.origin.from = from{store: store, backend: loc.GetBackendId(), key: loc.GetNativeKey(), etag: loc.GetNativeEtag(), size: head.GetSize(), crc: head.Crc64}
 	j.origin.version = overwrite.Version{Size: head.GetSize(), Modified: head.GetLastModified().AsTime(), CRC64: head.Crc64, ETag: head.GetEtag()}
 	return nil
 }
@@ -294,7 +298,7 @@ func (a *attempt) fill(ctx context.Context, j *journey, g *grant) (*dataflowpb.O
 	if err != nil {
 		return nil, "", err
 	}
-	t := to{store: dest, key: loc.GetNativeKey(), full: a.plan.GetOptions().GetVerify() == "full"}
+	t := to{store: dest, backend: loc.GetBackendId(), key: loc.GetNativeKey(), travel: j.travel, full: a.plan.GetOptions().GetVerify() == "full"}
 	describe := func(user map[string]string) map[string]string {
 		user = maps.Clone(user)
 		delete(user, blob.Metadata) // ours, or another cluster's
@@ -388,7 +392,7 @@ func (a *attempt) intoBackend(ctx context.Context, j *journey) (*dataflowpb.Outc
 		return nil, "", err
 	}
 	f, head := j.origin.from, j.origin.head
-	t := to{store: dest, key: j.key, full: a.plan.GetOptions().GetVerify() == "full", retract: true, alive: a.alive}
+	t := to{store: dest, backend: a.dest.id, key: j.key, travel: j.travel, full: a.plan.GetOptions().GetVerify() == "full", retract: true, alive: a.alive}
 	if head != nil {
 		t.o.Headers, t.o.Metadata = headersOf(head.GetHeaders()), head.GetMetadata()
 		t.o.StorageClass, _ = classOf(head.GetStorageClass(), f.store, dest)

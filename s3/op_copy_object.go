@@ -124,6 +124,12 @@ func wantedAlgorithm(h http.Header) (checksum.Algorithm, error) {
 }
 
 func (s *Service) copyBytes(ctx context.Context, b catalog.Bucket, o catalog.Object, src copySource, want checksum.Algorithm, cond catalog.Condition) (catalog.Object, error) {
+	if store, ok := s.inStore(ctx, b, src.object, want); ok {
+		made, done, err := s.copyInStore(ctx, store, b, o, src.object, want, cond)
+		if done {
+			return made, err
+		}
+	}
 	body, err := s.openSource(ctx, src, byteRange{0, src.object.Size}, wants{md5: true, algorithm: want})
 	if err != nil {
 		return o, err

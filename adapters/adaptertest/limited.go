@@ -181,6 +181,9 @@ func (l *Limited) Copy(ctx context.Context, key, from, ifMatch string, o adapter
 	class := o.StorageClass
 	o.IfMatch, o.StorageClass = l.native(o.IfMatch), ""
 	info, err := l.Store.Put(ctx, key, r, source.Size, o)
+	if l.CopyLies {
+		info.Verified, info.Proof = false, ""
+	}
 	if err == nil {
 		l.keep(key, class)
 		l.Copies.Add(1)
