@@ -34,6 +34,8 @@ type capabilitiesJSON struct {
 	MinPartSize       int64    `json:"minPartSize"`
 	MaxPartSize       int64    `json:"maxPartSize"`
 	MaxParts          int32    `json:"maxParts"`
+	ExclusiveUploads  bool     `json:"exclusiveUploads"` // any other write of a key may drop the parts of its open uploads
+	NeedsAllParts     bool     `json:"needsAllParts"`    // a part that was stored cannot be left out at completion
 	MaxKeyBytes       int32    `json:"maxKeyBytes"`
 	ConditionalPut    bool     `json:"conditionalPut"`
 	ConditionalDelete bool     `json:"conditionalDelete"`
@@ -48,6 +50,7 @@ func capabilitiesOf(c *backendpb.Capabilities) *capabilitiesJSON {
 		return nil
 	}
 	out := &capabilitiesJSON{c.GetMaxObjectSize(), c.GetMaxPutSize(), c.GetMultipart(), c.GetMinPartSize(), c.GetMaxPartSize(), c.GetMaxParts(),
+		c.GetExclusiveUploads(), c.GetNeedsAllParts(),
 		c.GetMaxKeyBytes(), c.GetConditionalPut(), c.GetConditionalDelete(), c.GetServerCopy(), c.GetMaxCopySize(), c.GetStoresChecksum(), c.GetStorageClasses()}
 	if out.StorageClasses == nil {
 		out.StorageClasses = []string{}

@@ -180,6 +180,34 @@ func (g *gateway) wantStillOpen(u *upload) {
 	}
 }
 
+// TestPartsLeftOut completes without a part that was uploaded, where the store can do that and where it cannot.
+func TestPartsLeftOut(t *testing.T) {
+	t.Parallel()
+	for _, needsAll := range []bool{false, true} {
+		g, store, c := limited(t, func(can *adapters.Capabilities) { can.NeedsAllParts = needsAll })
+		u := begin(t, c, "tight", "k", "", "")
+		for n := range int32(3) {
+			u.part(n+1, data(uint64(n), 5*mib), "")
+		}
+		all := u.parts
+		u.parts = []types.CompletedPart{all[0], all[2]}
+		_, err := u.complete("")
+		want := bytes.Join([][]byte{data(0, 5*mib), data(2, 5*mib)}, nil)
+		if needsAll {
+			wantCode(t, err, "NotImplemented")
+			u.parts, want = all, bytes.Join([][]byte{data(0, 5*mib), data(1, 5*mib), data(2, 5*mib)}, nil)
+			_, err = u.complete("")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := get(t, c, "tight", "k"); !bytes.Equal(got, want) {
+			t.Errorf("got %d bytes, want %d", len(got), len(want))
+		}
+		g.wantNative(store, 1)
+	}
+}
+
 func TestPartCopyLimits(t *testing.T) {
 	t.Parallel()
 	_, _, c := limited(t, func(can *adapters.Capabilities) { can.MaxPartSize, can.MaxParts = 6*mib, 3 })

@@ -26,6 +26,7 @@ type Limited struct {
 	Moved     atomic.Int64 // bytes of bodies that went in or out
 
 	classes sync.Map // storage classes by key, and by id of open uploads
+	parts   sync.Map // numbers of stored parts, *sync.Map by id of the upload
 }
 
 var _ adapters.Store = (*Limited)(nil)
@@ -67,6 +68,14 @@ func (l *Limited) keep(name, class string) {
 	if l.classes.Delete(name); class != "" {
 		l.classes.Store(name, class)
 	}
+}
+
+// stored is how many parts an upload has.
+func (l *Limited) stored(uploadID string) (n int) {
+	if numbers, ok := l.parts.Load(uploadID); ok {
+		numbers.(*sync.Map).Range(func(any, any) bool { n++; return true })
+	}
+	return n
 }
 
 func invalid(reason, message string) error {
@@ -231,6 +240,10 @@ func (l *Limited) PutPart(ctx context.Context, key, uploadID string, n int, body
 	if !l.Can.StoresChecksum {
 		p.Verified, p.Proof = false, ""
 	}
+	if err == nil {
+		numbers, _ := l.parts.LoadOrStore(uploadID, &sync.Map{})
+		numbers.(*sync.Map).Store(n, true)
+	}
 	return p, err
 }
 
@@ -243,6 +256,9 @@ func (l *Limited) CompleteUpload(ctx context.Context, key, uploadID string, part
 		return adapters.Info{}, err
 	}
 	total := int64(0)
+	if l.Can.NeedsAllParts && len(parts) < l.stored(uploadID) {
+		return adapters.Info{}, errs.Newf(errs.FailedPrecondition, "a part was left out")
+	}
 	for i, p := range parts {
 		if total += p.Size; i < len(parts)-1 && p.Size < l.Can.MinPartSize {
 			return adapters.Info{}, invalid("TooSmall", "a part is smaller than the store takes")

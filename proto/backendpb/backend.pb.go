@@ -220,7 +220,9 @@ type Capabilities struct {
 	StoresChecksum    bool                   `protobuf:"varint,10,opt,name=stores_checksum,json=storesChecksum,proto3" json:"stores_checksum,omitempty"`
 	StorageClasses    []string               `protobuf:"bytes,11,rep,name=storage_classes,json=storageClasses,proto3" json:"storage_classes,omitempty"` // the first is the default
 	ServerCopy        bool                   `protobuf:"varint,12,opt,name=server_copy,json=serverCopy,proto3" json:"server_copy,omitempty"`
-	MaxCopySize       int64                  `protobuf:"varint,13,opt,name=max_copy_size,json=maxCopySize,proto3" json:"max_copy_size,omitempty"` // of one server-side copy
+	MaxCopySize       int64                  `protobuf:"varint,13,opt,name=max_copy_size,json=maxCopySize,proto3" json:"max_copy_size,omitempty"`              // of one server-side copy
+	ExclusiveUploads  bool                   `protobuf:"varint,14,opt,name=exclusive_uploads,json=exclusiveUploads,proto3" json:"exclusive_uploads,omitempty"` // any other write of a key may drop the parts of its open uploads
+	NeedsAllParts     bool                   `protobuf:"varint,15,opt,name=needs_all_parts,json=needsAllParts,proto3" json:"needs_all_parts,omitempty"`        // a part that was stored cannot be left out at completion
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -344,6 +346,20 @@ func (x *Capabilities) GetMaxCopySize() int64 {
 		return x.MaxCopySize
 	}
 	return 0
+}
+
+func (x *Capabilities) GetExclusiveUploads() bool {
+	if x != nil {
+		return x.ExclusiveUploads
+	}
+	return false
+}
+
+func (x *Capabilities) GetNeedsAllParts() bool {
+	if x != nil {
+		return x.NeedsAllParts
+	}
+	return false
 }
 
 type Field struct {
@@ -1194,7 +1210,7 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\x03rev\x18\x12 \x01(\tR\x03rev\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xee\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc3\x04\n" +
 	"\fCapabilities\x12&\n" +
 	"\x0fmax_object_size\x18\x01 \x01(\x03R\rmaxObjectSize\x12 \n" +
 	"\fmax_put_size\x18\x02 \x01(\x03R\n" +
@@ -1211,7 +1227,9 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\x0fstorage_classes\x18\v \x03(\tR\x0estorageClasses\x12\x1f\n" +
 	"\vserver_copy\x18\f \x01(\bR\n" +
 	"serverCopy\x12\"\n" +
-	"\rmax_copy_size\x18\r \x01(\x03R\vmaxCopySize\"\xa5\x01\n" +
+	"\rmax_copy_size\x18\r \x01(\x03R\vmaxCopySize\x12+\n" +
+	"\x11exclusive_uploads\x18\x0e \x01(\bR\x10exclusiveUploads\x12&\n" +
+	"\x0fneeds_all_parts\x18\x0f \x01(\bR\rneedsAllParts\"\xa5\x01\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +

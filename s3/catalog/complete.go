@@ -119,7 +119,7 @@ func (c *Catalog) choose(ctx context.Context, u uploadDoc, list []CompletedPart)
 			return nil, errs.Newf(errs.InvalidArgument, "the parts are not in ascending order").Because("InvalidPartOrder")
 		}
 	}
-	after, more := 0, true
+	after, more, spare := 0, true, 0
 	for more {
 		var stored []UploadPart
 		var err error
@@ -129,7 +129,8 @@ func (c *Catalog) choose(ctx context.Context, u uploadDoc, list []CompletedPart)
 		for _, p := range stored {
 			after = p.N
 			if len(rows) == len(list) || p.N < list[len(rows)].N {
-				continue // stored, but not listed
+				spare = p.N // stored, but not listed
+				continue
 			}
 			want := list[len(rows)]
 			if p.N != want.N || p.ETag != want.ETag {
@@ -146,19 +147,22 @@ func (c *Catalog) choose(ctx context.Context, u uploadDoc, list []CompletedPart)
 	if len(rows) < len(list) {
 		return nil, invalid(list[len(rows)].N)
 	}
-	return rows, c.checkSizes(ctx, u, rows)
+	return rows, c.checkStorable(ctx, u, rows, spare)
 }
 
 // maxObject is the size of the largest object that S3 makes of parts, in bytes.
 const maxObject = 5 << 40
 
-// checkSizes holds parts and whole against the limits of S3 and of the store.
-func (c *Catalog) checkSizes(ctx context.Context, u uploadDoc, rows []row) error {
+// checkStorable holds parts and whole against the limits of S3 and of the store. spare is a part that is stored and not among rows; 0: none is.
+func (c *Catalog) checkStorable(ctx context.Context, u uploadDoc, rows []row, spare int) error {
 	store, err := c.stores.Store(ctx, u.Location.BackendID)
 	if err != nil {
 		return fmt.Errorf("open backend: %w", err)
 	}
 	can := store.Capabilities()
+	if can.NeedsAllParts && spare > 0 {
+		return errs.Newf(errs.Unimplemented, "the backend cannot leave out part %d, which was uploaded", spare).Because("NotImplemented")
+	}
 	least, most := max(c.opt.minPart, can.MinPartSize), int64(maxObject)
 	if can.MaxObjectSize > 0 {
 		most = min(most, can.MaxObjectSize)

@@ -73,7 +73,7 @@ func TestRefusedOffline(t *testing.T) {
 		detail string
 	}{
 		"a missing field":      {object{"type": "aws-s3", "access": "a", "security": "s"}, 400, "bucketName", "bucketName is required"},
-		"a malformed endpoint": {object{"type": "aws-s3", "access": "a", "security": "s", "bucketName": "b", "endpoint": "ftp://h"}, 400, "endpoint", "endpoint: must be a URL such as https://s3.example.com"},
+		"a malformed endpoint": {object{"type": "aws-s3", "access": "a", "security": "s", "bucketName": "b", "endpoint": "ftp://h"}, 400, "endpoint", "endpoint: must be a URL such as https://storage.example.com"},
 		"no choice":            {object{"type": "posix", "bucketName": t.TempDir(), "options": object{"readOnly": "maybe"}}, 400, "options.readOnly", "options.readOnly must be one of false, true"},
 		"a foreign field":      {object{"type": "posix", "bucketName": t.TempDir(), "region": "r"}, 400, "region", "type posix has no field region"},
 		"a type of no build":   {object{"type": "moon", "endpoint": "http://h"}, 501, "type", "type moon is not in this build: install a rocket"},
