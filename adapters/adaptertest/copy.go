@@ -120,7 +120,7 @@ func testCopyRefused(t *testing.T, h Harness) {
 	b := []byte("the source")
 	first := put(t, s, "from", []byte("an earlier one"), adapters.PutOptions{})
 	second := put(t, s, "from", b, adapters.PutOptions{})
-	there := put(t, s, "there", []byte("there before"), adapters.PutOptions{Metadata: map[string]string{"kept": "yes"}})
+	put(t, s, "there", []byte("there before"), adapters.PutOptions{Metadata: map[string]string{"kept": "yes"}})
 	for _, key := range []string{"absent", "there"} {
 		for _, c := range []struct {
 			name, from, ifMatch string
@@ -159,7 +159,7 @@ func testCopyRefused(t *testing.T, h Harness) {
 	wantObject(t, s, "from", b)
 
 	// Conditions are those of the destination. A store that has them on Put may lack them here, and says so.
-	put(t, s, "there", []byte("there before"), adapters.PutOptions{})
+	there := put(t, s, "there", []byte("there before"), adapters.PutOptions{})
 	unconditional := false
 	refused := func(what string, o adapters.PutOptions, want errs.Code) {
 		t.Helper()

@@ -88,6 +88,9 @@ func (l *Limited) check(key string, o adapters.PutOptions) error {
 	if err := adapters.CheckKey(key, l.Can.MaxKeyBytes); err != nil {
 		return err
 	}
+	if o.IfNoneMatch && o.IfMatch != "" {
+		return invalid("Conditions", "both conditions at once")
+	}
 	if (o.IfNoneMatch || o.IfMatch != "") && !l.Can.ConditionalPut {
 		return missing("conditions on writes")
 	}
