@@ -52,15 +52,18 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	c := completion{store: s, key: key, name: name, id: uploadID, upload: upload, parts: parts, whole: w, mark: fmt.Sprintf("%s-%016x", uploadID, w.crc)}
 	for range maxRaces {
 		info, err := c.try(ctx, conditions)
-		switch {
-		case err == nil:
+		if err == nil {
 			return info, nil
-		case !httpstore.IsPrecondition(err):
+		}
+		if !errs.Is(err, errs.FailedPrecondition) && !errs.Is(err, errs.NotFound) {
 			return adapters.Info{}, fmt.Errorf("complete upload: %w", err)
 		}
-		// Another call may have completed it, which is what the condition failed on.
+		// Another call may have completed it, which is what this one failed on.
 		if info, done, derr := c.done(ctx); derr != nil || done {
 			return info, derr
+		}
+		if !httpstore.IsPrecondition(err) {
+			return adapters.Info{}, fmt.Errorf("complete upload: %w", err)
 		}
 		if conditions != nil {
 			return adapters.Info{}, httpstore.Condition(err, o.IfNoneMatch)

@@ -11,8 +11,8 @@ import (
 )
 
 // Names of metadata must be C# identifiers and are the same in every case. A letter or digit stays; any other byte, and a digit in front, becomes
-// "_" with its two lower-case hexadecimal digits; so does a "_" that would be taken for such an escape, or that follows "gelato" in front: names
-// that begin with "gelato_" are the adapter's own.
+// "_" with its two lower-case hexadecimal digits; so does a "_" that would be taken for such an escape, or that follows "gelato" in front: that
+// leaves names such as "gelato_expires" for the adapter's own.
 const own = "gelato_"
 
 // Metadata of the adapter's own.
@@ -108,7 +108,7 @@ func undescribe(info *adapters.Info, meta map[string]*string) map[string]string 
 			*h = text
 			continue
 		}
-		if strings.HasPrefix(name, own) {
+		if name == ownUpload || name == ownKey {
 			mine[name] = text
 			continue
 		}
