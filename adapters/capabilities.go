@@ -56,7 +56,7 @@ var readableClasses = []string{StandardClass, "STANDARD_IA", "ONEZONE_IA", "INTE
 
 // Class says how the store keeps an object for which the storage class is asked, and how the object is shown afterwards. "" is the store's default, in both.
 //
-//   - A class of the store's own is used and shown.
+//   - A class of the store's own is used and shown. So is one that S3 has another name for, by the name that was asked.
 //   - One of S3's that the store lacks, and whose objects can be read at once, is shown, and the bytes lie in the default class: a client that asks for cheaper storage
 //     works, and the wish is there when the object moves to a store that has the class.
 //   - Anything else is not ok: an archive that there is not, or no class at all.
@@ -64,10 +64,22 @@ func (c Capabilities) Class(class string) (native, shown string, ok bool) {
 	switch {
 	case slices.Contains(c.StorageClasses, class):
 		return class, class, true
+	case c.S3Classes[class] != "":
+		return c.S3Classes[class], class, true
 	case class == "" || class == StandardClass:
 		return "", "", true
 	case slices.Contains(readableClasses, class):
 		return "", class, true
 	}
 	return "", "", false
+}
+
+// S3Class returns S3's name of a class that the store calls otherwise; any other class stays as it is.
+func (c Capabilities) S3Class(class string) string {
+	for name, own := range c.S3Classes {
+		if own == class {
+			return name
+		}
+	}
+	return class
 }

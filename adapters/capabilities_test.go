@@ -63,6 +63,7 @@ func TestCheckSize(t *testing.T) {
 func TestClass(t *testing.T) {
 	t.Parallel()
 	plain, tiers := adapters.Capabilities{}, adapters.Capabilities{StorageClasses: []string{"Hot", "Cool", "GLACIER"}}
+	named := adapters.Capabilities{StorageClasses: []string{"STANDARD", "WARM", "COLD"}, S3Classes: map[string]string{"STANDARD_IA": "WARM", "GLACIER": "COLD"}}
 	for _, c := range []struct {
 		can                  adapters.Capabilities
 		class, native, shown string
@@ -79,9 +80,19 @@ func TestClass(t *testing.T) {
 		{tiers, "GLACIER", "GLACIER", "GLACIER", true},
 		{tiers, "ONEZONE_IA", "", "ONEZONE_IA", true},
 		{tiers, "cool", "", "", false},
+		{named, "STANDARD", "STANDARD", "STANDARD", true},
+		{named, "WARM", "WARM", "WARM", true},
+		{named, "STANDARD_IA", "WARM", "STANDARD_IA", true},
+		{named, "GLACIER", "COLD", "GLACIER", true},
+		{named, "DEEP_ARCHIVE", "", "", false},
 	} {
 		if native, shown, ok := c.can.Class(c.class); native != c.native || shown != c.shown || ok != c.ok {
 			t.Errorf("%q of %q: got %q, %q, %v, want %q, %q, %v", c.class, c.can.StorageClasses, native, shown, ok, c.native, c.shown, c.ok)
+		}
+	}
+	for class, want := range map[string]string{"WARM": "STANDARD_IA", "COLD": "GLACIER", "STANDARD": "STANDARD", "": ""} {
+		if got := named.S3Class(class); got != want {
+			t.Errorf("S3Class(%q) = %q, want %q", class, got, want)
 		}
 	}
 }

@@ -160,6 +160,8 @@ type Capabilities struct {
 	MaxCopySize       int64    // of one Copy; 0 without ServerCopy
 	StoresChecksum    bool     // Info.CRC64 is filled by Head
 	StorageClasses    []string // accepted values, the first is the default; empty when the store has none
+	// S3Classes are names that S3 has for some of them, as in "GLACIER" for "COLD". They are accepted too, and answered by the store's own names.
+	S3Classes map[string]string
 }
 
 // Config says how to reach a store; field names are those of REST's backend resource.

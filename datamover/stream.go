@@ -107,13 +107,16 @@ func (s *Service) copyObject(ctx context.Context, f from, t to, progress *atomic
 	return c, err
 }
 
-// classOf says in which storage class a copy is kept, and which one an object shows: that of the source where the destination has it or, being S3's, can show it. The
+// classOf says in which storage class a copy is kept, and which one an object shows: that of the source where the destination has it, by the source's name or by S3's, or, being S3's, can show it. The
 // source's default becomes the destination's.
 func classOf(class string, source, dest adapters.Store) (native, shown string) {
 	if all := source.Capabilities().StorageClasses; len(all) > 0 && class == all[0] {
 		class = ""
 	}
-	native, shown, _ = dest.Capabilities().Class(class)
+	native, shown, ok := dest.Capabilities().Class(class)
+	if !ok {
+		native, shown, _ = dest.Capabilities().Class(source.Capabilities().S3Class(class))
+	}
 	return native, shown
 }
 

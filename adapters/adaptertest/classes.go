@@ -1,6 +1,7 @@
 package adaptertest
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -8,18 +9,21 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-// testStorageClasses stores with each class declared, so the server under test must have them all; others are refused.
+// testStorageClasses stores with each class declared, by both its names where it has two, so the server under test must have them all; others are refused.
 func testStorageClasses(t *testing.T, h Harness) {
 	s := h.New(t)
 	ctx, c := t.Context(), s.Capabilities()
-	for _, class := range append([]string{""}, c.StorageClasses...) {
-		o, want := adapters.PutOptions{StorageClass: class}, class
-		if class == "" {
-			if len(c.StorageClasses) == 0 {
-				continue // whatever it answers is of no meaning
-			}
-			want = c.StorageClasses[0]
+	shown := maps.Clone(c.S3Classes) // by the name that is given
+	if shown == nil {
+		shown = map[string]string{}
+	}
+	for i, class := range c.StorageClasses { // without any, what is answered is of no meaning
+		if shown[class] = class; i == 0 {
+			shown[""] = class
 		}
+	}
+	for class, want := range shown {
+		o := adapters.PutOptions{StorageClass: class}
 		check := func(what, key string, info adapters.Info) {
 			t.Helper()
 			head := wantObject(t, s, key, []byte("bytes"))

@@ -1,6 +1,7 @@
 package hwobs
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/opensds/gelato/internal/errs"
@@ -14,7 +15,9 @@ const (
 )
 
 // s3Classes are names that S3 has for them, which users may give too (API Reference, "x-obs-storage-class").
-var s3Classes = map[string]string{"STANDARD_IA": classWarm, "GLACIER": classCold}
+func s3Classes() map[string]string {
+	return map[string]string{"STANDARD_IA": classWarm, "GLACIER": classCold}
+}
 
 // classes lists the canonical names, the default first.
 func classes() []string { return []string{classStandard, classWarm, classCold} }
@@ -30,10 +33,7 @@ func toClass(name string) (string, error) {
 
 // canonical returns OBS's name of a class; one that neither list has stays as it is.
 func canonical(name string) string {
-	if own, ok := s3Classes[name]; ok {
-		return own
-	}
-	return name
+	return cmp.Or(s3Classes()[name], name)
 }
 
 // fromHeader is the class that the head of an answer tells. OBS leaves out the default.

@@ -55,7 +55,7 @@ func capabilities(prefixBytes int) adapters.Capabilities {
 		NeedsAllParts: true, // OBS does not say, and Ceph refuses
 		MaxKeyBytes:   maxKeyBytes - prefixBytes,
 		ServerCopy:    true, MaxCopySize: maxCopySize,
-		StorageClasses: classes(),
+		StorageClasses: classes(), S3Classes: s3Classes(),
 	}
 }
 

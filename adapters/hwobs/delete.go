@@ -2,10 +2,10 @@ package hwobs
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/huaweicloud/huaweicloud-sdk-go-obs/obs"
 
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -20,13 +20,8 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	}
 	if ifMatch != "" {
 		info, err := s.Head(ctx, key)
-		switch {
-		case errs.Is(err, errs.NotFound):
-			return nil
-		case err != nil:
-			return fmt.Errorf("delete object: %w", err)
-		case info.ETag != ifMatch:
-			return errs.Newf(errs.FailedPrecondition, "the object has another ETag").Because("PreconditionFailed")
+		if gone, err := s3shape.Matches(info, err, ifMatch); gone || err != nil {
+			return err
 		}
 	}
 	x := &exchange{}

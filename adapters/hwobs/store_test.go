@@ -68,29 +68,6 @@ func TestProofs(t *testing.T) {
 	})
 }
 
-// TestBothNamesOfClasses gives classes by OBS's names and by S3's.
-func TestBothNamesOfClasses(t *testing.T) {
-	t.Parallel()
-	both(t, nil, func(t *testing.T, s *Store) {
-		for given, want := range map[string]string{"": "STANDARD", "STANDARD": "STANDARD", "WARM": "WARM", "STANDARD_IA": "WARM", "COLD": "COLD", "GLACIER": "COLD"} {
-			if _, err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, adapters.PutOptions{StorageClass: given}); err != nil {
-				t.Fatalf("Put with class %q: %v", given, err)
-			}
-			head, err := s.Head(t.Context(), "k")
-			page, lerr := s.List(t.Context(), "", "", 1)
-			if err != nil || lerr != nil || len(page.Objects) != 1 {
-				t.Fatal(head, page, err, lerr)
-			}
-			if head.StorageClass != want || page.Objects[0].StorageClass != want {
-				t.Errorf("class %q: Head says %q, List %q, want %q", given, head.StorageClass, page.Objects[0].StorageClass, want)
-			}
-		}
-		if _, err := s.Put(t.Context(), "k", strings.NewReader("x"), 1, adapters.PutOptions{StorageClass: "FROZEN"}); !errs.Is(err, errs.InvalidArgument) {
-			t.Errorf("Put with an unknown class: %v", err)
-		}
-	})
-}
-
 // TestHeadersThatTheSDKChanges stores headers whose letters the SDK escapes, and metadata whose names it mixes up with headers.
 func TestHeadersThatTheSDKChanges(t *testing.T) {
 	t.Parallel()

@@ -42,15 +42,11 @@ func (s *Store) Copy(ctx context.Context, key, from, ifMatch string, o adapters.
 	}
 	// The source's size and CRC64 must be known beforehand; its ETag holds it still.
 	src, err := s.Head(ctx, from)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = s3shape.CheckSource(src, ifMatch, s.caps.MaxCopySize, o.CRC64)
+	}
+	if err != nil {
 		return adapters.Info{}, fmt.Errorf("copy object: %w", err)
-	case ifMatch != "" && src.ETag != ifMatch:
-		return adapters.Info{}, errs.Newf(errs.FailedPrecondition, "the source has another ETag").Because("PreconditionFailed")
-	case src.Size > s.caps.MaxCopySize:
-		return adapters.Info{}, errs.Newf(errs.InvalidArgument, "a source of %d bytes is more than %d", src.Size, s.caps.MaxCopySize).Because("EntityTooLarge")
-	case src.CRC64 != nil && o.CRC64 != nil && *src.CRC64 != *o.CRC64:
-		return adapters.Info{}, errs.Newf(errs.DataLoss, "the source does not have the CRC-64/NVME that was announced")
 	}
 	out, err := s.client.CopyObject(ctx, s.copyInput(name, s.prefix+from, src.ETag, o), expires(o.Headers.Expires))
 	if err != nil {

@@ -3,13 +3,13 @@ package s3dialect
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/opensds/gelato/adapters/httpstore"
+	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -27,13 +27,8 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 	}
 	if ifMatch != "" && !s.caps.ConditionalDelete {
 		info, err := s.Head(ctx, key)
-		switch {
-		case errs.Is(err, errs.NotFound):
-			return nil
-		case err != nil:
-			return fmt.Errorf("delete object: %w", err)
-		case info.ETag != ifMatch:
-			return errs.Newf(errs.FailedPrecondition, "the object has another ETag").Because("PreconditionFailed")
+		if gone, err := s3shape.Matches(info, err, ifMatch); gone || err != nil {
+			return err
 		}
 	}
 	return s.delete(ctx, name, ifMatch)

@@ -1,7 +1,6 @@
 package s3dialect
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -182,25 +181,10 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 // complete asks the store to complete. It returns refused, without an error, when the store says that the upload is gone, or something that
 // makes no sense: the object may be complete.
 func (s *Store) complete(ctx context.Context, in *s3.CompleteMultipartUploadInput, ifNoneMatch bool) (refused, err error) {
-	_, err = s.client.CompleteMultipartUpload(ctx, in)
-	if err == nil {
-		return nil, nil
+	if _, err = s.client.CompleteMultipartUpload(ctx, in); err != nil {
+		err = fail(ctx, "complete upload", err)
 	}
-	err = httpstore.Condition(fail(ctx, "complete upload", err), ifNoneMatch)
-	switch {
-	case errs.ReasonOf(err) == "NoSuchUpload", errs.ReasonOf(err) == "MalformedAnswer": // Ceph cuts its answer for long keys
-		return err, nil
-	case httpstore.IsPrecondition(err), errs.ReasonOf(err) == "InternalError":
-		// A store may judge the condition before it finds that the upload is complete, and Ceph calls one that is gone an internal error.
-		if open, openErr := s.isOpen(ctx, in.Key, in.UploadId); openErr != nil || open {
-			return nil, cmp.Or(openErr, err)
-		}
-		if httpstore.IsPrecondition(err) {
-			return err, nil
-		}
-		return errs.New(errs.NotFound, "there is no such upload", err).Because("NoSuchUpload"), nil
-	}
-	return nil, err
+	return s3shape.Refused(err, ifNoneMatch, func() (bool, error) { return s.isOpen(ctx, in.Key, in.UploadId) })
 }
 
 // isOpen says whether the store still knows an upload.
