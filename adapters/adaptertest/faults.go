@@ -123,6 +123,14 @@ func (o operation) wantDone(t *testing.T, f faulty, err error) {
 	}
 }
 
+// requests matches what the call is about: a write may be preceded by reads, which transports repeat by themselves.
+func (o operation) requests() func(*http.Request) bool {
+	if o.reads {
+		return nil
+	}
+	return writes
+}
+
 // wantHit checks that the call has met the fault.
 func (o operation) wantHit(t *testing.T, hits int) {
 	t.Helper()

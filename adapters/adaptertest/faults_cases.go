@@ -120,7 +120,7 @@ func testAnswerCut(t *testing.T, h FaultHarness) {
 func testAnswerLost(t *testing.T, h FaultHarness) {
 	f := newWarm(t, h)
 	eachOperation(t, f, func(o operation) {
-		f.Set(faultproxy.Lose(), 1, nil)
+		f.Set(faultproxy.Lose(), 1, o.requests())
 		err := o.call(t.Context(), f.bare)
 		o.wantHit(t, f.Clear())
 		o.judge(t, f, err)
@@ -129,7 +129,7 @@ func testAnswerLost(t *testing.T, h FaultHarness) {
 		}
 	})
 	eachOperation(t, f, func(o operation) {
-		f.Set(faultproxy.Lose(), 1, nil)
+		f.Set(faultproxy.Lose(), 1, o.requests())
 		err := o.call(t.Context(), f.sure)
 		o.wantHit(t, f.Clear())
 		o.wantDone(t, f, err)

@@ -29,6 +29,7 @@ type operation struct {
 	name  string
 	call  func(ctx context.Context, s adapters.Store) error
 	state func(t *testing.T, s adapters.Store) state
+	reads bool // it changes nothing
 	local bool // some stores need not be asked for it
 }
 
@@ -119,7 +120,7 @@ func prepareGet(t *testing.T, s adapters.Store, key string) operation {
 			}
 			return err
 		},
-		state: always,
+		state: always, reads: true,
 	}
 }
 
@@ -133,7 +134,7 @@ func prepareHead(t *testing.T, s adapters.Store, key string) operation {
 			}
 			return err
 		},
-		state: always,
+		state: always, reads: true,
 	}
 }
 
@@ -150,7 +151,7 @@ func prepareList(t *testing.T, s adapters.Store, key string) operation {
 			}
 			return err
 		},
-		state: always,
+		state: always, reads: true,
 	}
 }
 
@@ -255,7 +256,7 @@ func prepareListUploads(t *testing.T, s adapters.Store, key string) operation {
 			}
 			return err
 		},
-		state: always,
+		state: always, reads: true,
 	}
 }
 
