@@ -16,7 +16,6 @@ const Type adapters.Type = "aws-s3"
 // Dialect declares the type.
 func Dialect() s3dialect.Dialect {
 	return s3dialect.Dialect{
-		Type:        Type,
 		Description: "AWS S3, and any endpoint that speaks its protocol",
 		Quirks:      s3dialect.Quirks{PathStyle: true, NeedsAllParts: true},
 		Default:     "aws",

@@ -22,7 +22,6 @@ const Type adapters.Type = "ceph-s3"
 // Dialect declares the type.
 func Dialect() s3dialect.Dialect {
 	return s3dialect.Dialect{
-		Type:        Type,
 		Description: "Ceph through its RADOS Gateway (RGW)",
 		Quirks:      s3dialect.Quirks{PathStyle: true, BareIfMatch: true, NeedsAllParts: true, StorageClasses: []string{"STANDARD"}},
 	}

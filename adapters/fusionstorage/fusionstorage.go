@@ -18,7 +18,6 @@ const Type adapters.Type = "fusionstorage-object"
 // Dialect declares the type.
 func Dialect() s3dialect.Dialect {
 	return s3dialect.Dialect{
-		Type:        Type,
 		Description: "Huawei FusionStorage and OceanStor object service",
 		Quirks:      s3dialect.Quirks{PathStyle: true, NeedsAllParts: true},
 		Signatures:  []string{s3dialect.V4, s3dialect.V2},

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,17 +66,18 @@ func bad(field, format string, args ...any) error {
 	return errs.Newf(errs.InvalidArgument, "%s: %s", field, fmt.Sprintf(format, args...)).Because(field)
 }
 
-// A region is a part of endpoints' host names and of signatures; a class is a header.
-var (
-	regionForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	classForm  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-)
+// isName says whether text can be a region, which is a part of host names and signatures, or a storage class, which is a header.
+func isName(text string) bool {
+	return text != "" && len(text) <= 64 && !strings.ContainsFunc(text, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+	})
+}
 
 func (d Dialect) parse(c adapters.Config) (parsed, error) {
 	o := parsed{Quirks: d.quirks(c), v2: c.Options["signature"] == V2}
 	o.region = cmp.Or(c.Region, o.Region, defaultRegion)
-	if !regionForm.MatchString(o.region) {
-		return o, bad("region", "must be letters, digits, - and _")
+	if !isName(o.region) {
+		return o, bad("region", "must be letters, digits, dots, - and _")
 	}
 	o.endpoint = strings.TrimSuffix(cmp.Or(c.Endpoint, strings.ReplaceAll(o.Endpoint, "{region}", o.region)), "/")
 	if o.endpoint == "" && !o.OwnEndpoints {
@@ -104,7 +104,7 @@ func (d Dialect) parse(c adapters.Config) (parsed, error) {
 	if text := c.Options["storageClasses"]; text != "" {
 		o.StorageClasses = strings.Split(text, ",")
 		for i, class := range o.StorageClasses {
-			if !classForm.MatchString(class) || slices.Contains(o.StorageClasses[:i], class) {
+			if !isName(class) || slices.Contains(o.StorageClasses[:i], class) {
 				return o, bad("options.storageClasses", "must be names with commas between, each once")
 			}
 		}

@@ -14,8 +14,8 @@ func TestConfig(t *testing.T) {
 	t.Parallel()
 	d := some()
 	d.Presets = map[string]Quirks{"known": {Endpoint: "https://{region}.example.com", Service: "example.com", Region: "here"}}
-	reg := adapters.Registry{d.Type: d.Descriptor()}
-	good := adapters.Config{Type: d.Type, Endpoint: "http://127.0.0.1:9000/", BucketName: "bucket", Access: "a", Security: "s"}
+	reg := adapters.Registry{"some": d.Descriptor()}
+	good := adapters.Config{Type: "some", Endpoint: "http://127.0.0.1:9000/", BucketName: "bucket", Access: "a", Security: "s"}
 	noCA := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(noCA, []byte("no certificate"), 0o600); err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestConfig(t *testing.T) {
 		if c.name == "no endpoint" { // the field is required only where there is no default
 			d := d
 			d.Default = "known"
-			if err := (adapters.Registry{d.Type: d.Descriptor()}).Validate(config); err != nil {
+			if err := (adapters.Registry{"some": d.Descriptor()}).Validate(config); err != nil {
 				t.Errorf("the preset's own endpoint: %v", err)
 			}
 		}

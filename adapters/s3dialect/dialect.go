@@ -10,7 +10,6 @@ import (
 // Dialect declares one type of store: how it is described to its operator, and in what it departs from AWS. A package of a cloud is
 // little more than one Dialect.
 type Dialect struct {
-	Type        adapters.Type
 	Description string
 	Quirks      Quirks            // of a store of this type
 	Presets     map[string]Quirks // those of well-known stores, by the value of options.preset; nil: there is no such option

@@ -18,7 +18,7 @@ import (
 
 // some is a dialect without anything of a cloud's own.
 func some() Dialect {
-	return Dialect{Type: "some", Quirks: Quirks{PathStyle: true}, Signatures: []string{V4, V2}}
+	return Dialect{Quirks: Quirks{PathStyle: true}, Signatures: []string{V4, V2}}
 }
 
 // open makes a bucket on a versitygw of its own.
