@@ -102,10 +102,12 @@ type ContentHeaders struct {
 
 // Info describes an object as the store itself sees it.
 type Info struct {
-	Key          string
-	Size         int64
-	ModTime      time.Time
-	ETag         string  // the store's own, without quotes; changes whenever the bytes do
+	Key     string
+	Size    int64
+	ModTime time.Time
+	// ETag is the store's own, without quotes; it changes whenever the bytes do. One of 32 hex digits is taken for the MD5 of the bytes, as S3 means it:
+	// a store whose tags look so and are none only has objects copied once more.
+	ETag         string
 	CRC64        *uint64 // CRC-64/NVME of the whole object, only when the store itself computed or checked it, nil when it has none
 	MD5          []byte  // of the whole object, under the same rule
 	StorageClass string

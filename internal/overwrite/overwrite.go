@@ -27,7 +27,8 @@ type Version struct {
 }
 
 // Same reports whether two objects seem to have the same bytes, and whether checksums say so. Where there are none to compare,
-// objects of one size are the same if the destination was written at or after the source's last change.
+// objects of one size are the same if the destination was written after the source's last change: for certain, as stores tell times in whole seconds or
+// milliseconds, so that a source may have changed once more after it was copied.
 func Same(src, dst Version) (same, proven bool) {
 	switch {
 	case src.Size != dst.Size:
@@ -37,7 +38,18 @@ func Same(src, dst Version) (same, proven bool) {
 	case isMD5(src.ETag) && isMD5(dst.ETag):
 		return strings.EqualFold(src.ETag, dst.ETag), true
 	}
-	return !dst.Modified.Before(src.Modified), false
+	return !dst.Modified.Before(latest(src.Modified)), false
+}
+
+// latest is the latest time that a store shows as t. Times that happen to be whole make a copy too many, once.
+func latest(t time.Time) time.Time {
+	switch ns := t.Nanosecond(); {
+	case ns == 0:
+		return t.Add(time.Second)
+	case ns%int(time.Millisecond) == 0:
+		return t.Add(time.Millisecond)
+	}
+	return t
 }
 
 // isMD5 tells the ETag of an object put at once (RFC 1321 in hex) from that of a multipart one and from other stores' own.
