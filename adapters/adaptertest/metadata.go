@@ -22,6 +22,7 @@ func testMetadata(t *testing.T, h Harness) {
 		{"headers", adapters.PutOptions{Headers: all}},
 		{"type only", adapters.PutOptions{Headers: adapters.ContentHeaders{ContentType: "image/png"}}},
 		{"ascii", adapters.PutOptions{Metadata: map[string]string{"a": "1", "with-dash": "x y", "gelato": "bucket/key"}}},
+		{"names", adapters.PutOptions{Metadata: map[string]string{"under_score": "1", "dot.ted": "2", "a-b.c_d": "3", "a-b.c-d": "4", "2nd": "5", "_": "6", "gelato-n-x_y": "7", "gelato-n-.5f": "8"}}},
 		{"empty value", adapters.PutOptions{Metadata: map[string]string{"empty": "", "full": "x"}}},
 		{"unicode", adapters.PutOptions{Metadata: map[string]string{"umlaut": "Grüße", "cjk": "漢字かな", "emoji": "🍨🧊", "rtl": "שלום", "combining": "e\u0301"}}},
 		{"spaces", adapters.PutOptions{Metadata: map[string]string{"lead": "  x", "trail": "x  ", "only": "   ", "inner": "a   b", "tab": "\tx\t"}}},

@@ -21,20 +21,20 @@ func Dialect() s3dialect.Dialect {
 		Default:     "aws",
 		Presets: map[string]s3dialect.Quirks{
 			"aws": {
-				Service: "amazonaws.com", OwnEndpoints: true, ExactKeys: true, SelfCopies: true,
+				Service: "amazonaws.com", OwnEndpoints: true, ExactKeys: true, ExactNames: true, SelfCopies: true,
 				ConditionalWrites: true, ConditionalDelete: true, ConditionalCopy: true, StoresChecksum: true,
 				StorageClasses: []string{"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "GLACIER", "DEEP_ARCHIVE", "REDUCED_REDUNDANCY"},
 			},
 			// MinIO judges conditions under the lock of the key, on PUT and on completion.
-			"minio": {PathStyle: true, ConditionalWrites: true, StorageClasses: []string{"STANDARD", "REDUCED_REDUNDANCY"}},
+			"minio": {PathStyle: true, ExactNames: true, ConditionalWrites: true, StorageClasses: []string{"STANDARD", "REDUCED_REDUNDANCY"}},
 			// The XML API of Google Cloud Storage with HMAC keys: its conditions have other names, and it has no aws-chunked bodies.
 			"gcs": {
-				Endpoint: "https://storage.googleapis.com", Service: "storage.googleapis.com", Region: "auto", PathStyle: true, ExactKeys: true, PlainBodies: true,
+				Endpoint: "https://storage.googleapis.com", Service: "storage.googleapis.com", Region: "auto", PathStyle: true, ExactKeys: true, ExactNames: true, PlainBodies: true,
 				StorageClasses: []string{"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"},
 			},
 			// IBM Cloud Object Storage: the class is the bucket's.
 			"ibm-cos": {
-				Endpoint: "https://s3.{region}.cloud-object-storage.appdomain.cloud", Service: "cloud-object-storage.appdomain.cloud", Region: "us-south", PathStyle: true, PlainBodies: true, NeedsAllParts: true,
+				Endpoint: "https://s3.{region}.cloud-object-storage.appdomain.cloud", Service: "cloud-object-storage.appdomain.cloud", Region: "us-south", PathStyle: true, ExactNames: true, PlainBodies: true, NeedsAllParts: true,
 			},
 		},
 	}

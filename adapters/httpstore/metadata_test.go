@@ -22,3 +22,22 @@ func FuzzMetadata(f *testing.F) {
 		}
 	})
 }
+
+func FuzzNames(f *testing.F) {
+	for _, name := range []string{"plain-1.x", "under_score", "gelato-n-", "gelato-n-.5f", "gelato-n-x.zz", "gelato-n-x.5", "a!#$%&'*+^`|~b", "_", "x.5F"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		name = strings.ToLower(name)
+		for sent := range EncodeNames(map[string]string{name: "v"}) {
+			for i := range len(sent) {
+				if c := sent[i]; !plainInName(c) && c != '.' {
+					t.Fatalf("%q travels as %q", name, sent)
+				}
+			}
+			if got := DecodeMetadata(map[string]string{sent: "v"}); len(got) != 1 || got[name] != "v" {
+				t.Errorf("%q came back as %v, sent as %q", name, got, sent)
+			}
+		}
+	})
+}

@@ -94,7 +94,7 @@ func describe(name string, o adapters.PutOptions) (about, *exchange, error) {
 		}
 	}
 	a := about{
-		object: obs.ObjectOperationInput{Key: name, Metadata: httpstore.EncodeMetadata(o.Metadata), StorageClass: obs.StorageClassType(class)},
+		object: obs.ObjectOperationInput{Key: name, Metadata: httpstore.EncodeMetadata(httpstore.EncodeNames(o.Metadata)), StorageClass: obs.StorageClassType(class)},
 		header: obs.HttpHeader{ContentType: h.ContentType, ContentEncoding: h.ContentEncoding, ContentLanguage: h.ContentLanguage,
 			ContentDisposition: h.ContentDisposition, CacheControl: h.CacheControl, HttpExpires: h.Expires},
 	}

@@ -94,7 +94,7 @@ func (s *Store) copyInput(name *string, source, etag string, o adapters.PutOptio
 		MetadataDirective: types.MetadataDirectiveReplace, TaggingDirective: types.TaggingDirectiveReplace,
 		ContentType: set(o.Headers.ContentType), ContentEncoding: set(o.Headers.ContentEncoding), ContentLanguage: set(o.Headers.ContentLanguage),
 		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
-		Metadata: httpstore.EncodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
+		Metadata: s.metadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
 	}
 	if !s.quirks.PlainBodies {
 		in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc64nvme

@@ -32,6 +32,7 @@ type Quirks struct {
 	Service      string // domain of all its endpoints, where a bucket name means the same bucket in each; "" says that there is none
 	OwnEndpoints bool   // AWS: the SDK knows the endpoints of each region
 	ExactKeys    bool   // holds and lists every key as it is: no trial
+	ExactNames   bool   // keeps names of metadata as they are, underscores and all: none are encoded
 	PlainBodies  bool   // knows neither aws-chunked bodies nor x-amz-checksum headers: none are sent or asked for
 
 	SelfCopies bool // CopyObject onto the same key replaces all that is beside the bytes: no trial

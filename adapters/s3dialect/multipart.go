@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/opensds/gelato/adapters"
-	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/adapters/s3shape"
 	"github.com/opensds/gelato/internal/errs"
 )
@@ -48,7 +47,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 		Bucket: &s.bucket, Key: name,
 		ContentType: set(o.Headers.ContentType), ContentEncoding: set(o.Headers.ContentEncoding), ContentLanguage: set(o.Headers.ContentLanguage),
 		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
-		Metadata: httpstore.EncodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
+		Metadata: s.metadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
 	}
 	if !s.quirks.PlainBodies && !s.habits.noUploadCRC.Load() {
 		in.ChecksumAlgorithm, in.ChecksumType = types.ChecksumAlgorithmCrc64nvme, types.ChecksumTypeFullObject

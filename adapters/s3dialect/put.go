@@ -61,7 +61,7 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 		Bucket: &s.bucket, Key: name, ContentLength: &size,
 		ContentType: set(o.Headers.ContentType), ContentEncoding: set(o.Headers.ContentEncoding), ContentLanguage: set(o.Headers.ContentLanguage),
 		ContentDisposition: set(o.Headers.ContentDisposition), CacheControl: set(o.Headers.CacheControl),
-		Metadata: httpstore.EncodeMetadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
+		Metadata: s.metadata(o.Metadata), StorageClass: types.StorageClass(o.StorageClass),
 	}
 	how := unsigned
 	if framed {
@@ -201,4 +201,12 @@ func expires(v string) func(*s3.Options) {
 			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue("Expires", v))
 		}
 	}
+}
+
+// metadata makes headers of metadata.
+func (s *Store) metadata(m map[string]string) map[string]string {
+	if !s.quirks.ExactNames {
+		m = httpstore.EncodeNames(m)
+	}
+	return httpstore.EncodeMetadata(m)
 }
