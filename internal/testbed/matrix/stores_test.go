@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/opensds/gelato/internal/testbed"
+	"github.com/opensds/gelato/internal/testbed/obstranslator"
 	"github.com/opensds/gelato/internal/testbed/s3lite"
 )
 
@@ -23,7 +24,14 @@ const native = "store" // the native bucket of a store that has such
 
 // servers starts the real stores: those that make pairs with one another, and those that make them with the first one only.
 func servers(t *testing.T) (all, others []*store) {
-	return []*store{posix(t), s3(t)}, nil
+	ceph := testbed.Ceph(t, testbed.CephOptions{})
+	secure := s3OfCeph(t, ceph, "fusionstorage-v2", "fusionstorage-object", map[string]string{"signature": "v2", "caFile": ceph.CAFile})
+	secure.backend["endpoint"] = ceph.SecureEndpoint
+	all = []*store{posix(t), s3(t), s3OfCeph(t, ceph, "rgw", "ceph-s3", nil), rados(t, ceph), azure(t)}
+	return all, []*store{
+		secure, s3OfCeph(t, ceph, "fusionstorage-v4", "fusionstorage-object", map[string]string{"signature": "v4"}),
+		s3OfCeph(t, ceph, "obs-v4", "hw-obs", map[string]string{"signature": "v4"}), obs(t),
+	}
 }
 
 func posix(t *testing.T) *store {
@@ -34,8 +42,18 @@ func posix(t *testing.T) *store {
 func s3(t *testing.T) *store {
 	server := testbed.Versity(t, testbed.VersityOptions{ExtraOptions: []string{"--keep-alive"}})
 	server.CreateBucket(native)
-	return &store{name: "s3", own: newS3cmd(t, server.S3()), backend: map[string]any{"type": "aws-s3", "endpoint": server.Endpoint, "region": server.Region,
+	return &store{name: "s3", own: newS3cmd(t, server.S3(), native), backend: map[string]any{"type": "aws-s3", "endpoint": server.Endpoint, "region": server.Region,
 		"bucketName": native, "access": server.Access, "security": server.Secret, "options": map[string]string{"pathStyle": "true"}}}
+}
+
+// obs is an S3 server that speaks the dialect of OBS. Its own client goes to the server.
+func obs(t *testing.T) *store {
+	at := s3(t)
+	upstream := at.own.(s3cmd).endpoint
+	translator := obstranslator.Start(t, upstream)
+	at.name = "obs"
+	at.backend = map[string]any{"type": "hw-obs", "endpoint": translator.Endpoint, "bucketName": native, "access": obstranslator.Access, "security": obstranslator.Secret}
+	return at
 }
 
 // files are what is below a directory.
@@ -74,12 +92,15 @@ func (f files) read(_ context.Context, key string, w io.Writer) error {
 	return err
 }
 
-// s3cmd is that program with its configuration.
-type s3cmd struct{ path, config string }
+// s3cmd is that program with its configuration, for one bucket.
+type s3cmd struct {
+	endpoint          s3lite.Endpoint
+	path, config, url string
+}
 
-func newS3cmd(t *testing.T, e s3lite.Endpoint) s3cmd {
+func newS3cmd(t *testing.T, e s3lite.Endpoint, bucket string) s3cmd {
 	t.Helper()
-	c := s3cmd{testbed.Binary(t, "venv/bin/s3cmd"), filepath.Join(t.TempDir(), "s3cfg")}
+	c := s3cmd{e, testbed.Binary(t, "venv/bin/s3cmd"), filepath.Join(t.TempDir(), "s3cfg"), "s3://" + bucket + "/"}
 	text := fmt.Sprintf("[default]\naccess_key = %s\nsecret_key = %s\nhost_base = %s\nhost_bucket = %[3]s\nbucket_location = %s\nuse_https = False\nmax_retries = 1\n",
 		e.Access, e.Secret, strings.TrimPrefix(e.URL, "http://"), e.Region)
 	if err := os.WriteFile(c.config, []byte(text), 0o600); err != nil {
@@ -105,11 +126,11 @@ func runTo(cmd *exec.Cmd, w io.Writer) error {
 }
 
 // s3cmdLine is date, time, size and URL.
-var s3cmdLine = regexp.MustCompile(`^\S+ +\S+ +(\d+) +s3://` + native + `/(.*)$`)
+var s3cmdLine = regexp.MustCompile(`^\S+ +\S+ +(\d+) +(s3://.*)$`)
 
 func (c s3cmd) list(ctx context.Context, bucket string) (map[string]int64, error) {
 	var out bytes.Buffer
-	if err := c.run(ctx, &out, "ls", "--recursive", "s3://"+native+"/"+bucket+"/"); err != nil {
+	if err := c.run(ctx, &out, "ls", "--recursive", c.url+bucket+"/"); err != nil {
 		return nil, err
 	}
 	found := map[string]int64{}
@@ -122,11 +143,11 @@ func (c s3cmd) list(ctx context.Context, bucket string) (map[string]int64, error
 		if err != nil {
 			return nil, err
 		}
-		found[words[2]] = size
+		found[strings.TrimPrefix(words[2], c.url)] = size
 	}
 	return found, nil
 }
 
 func (c s3cmd) read(ctx context.Context, key string, w io.Writer) error {
-	return c.run(ctx, w, "get", "--quiet", "s3://"+native+"/"+key, "-")
+	return c.run(ctx, w, "get", "--quiet", c.url+key, "-")
 }

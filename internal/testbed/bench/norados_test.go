@@ -1,0 +1,14 @@
+//go:build !ceph || !cgo
+
+package bench
+
+import (
+	"testing"
+
+	"github.com/opensds/gelato/adapters"
+)
+
+func openRADOS(b *testing.B, _ adapters.Config) lane {
+	b.Skip("needs -tags ceph")
+	return nil
+}
