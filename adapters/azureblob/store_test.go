@@ -17,6 +17,7 @@ import (
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/testbed"
+	"github.com/opensds/gelato/internal/testbed/faultproxy"
 )
 
 func TestCredentials(t *testing.T) {
@@ -252,5 +253,52 @@ func TestClasses(t *testing.T) {
 	}
 	if info, err := s.Head(ctx, "put"); err != nil || info.StorageClass != "Archive" {
 		t.Errorf("Head of an archived blob = %+v, %v", info, err)
+	}
+}
+
+// TestCorruptOnTheWay changes a byte of a body whose CRC64 is known: a store that checks it keeps what was there.
+func TestCorruptOnTheWay(t *testing.T) {
+	t.Parallel()
+	srv := testbed.Azurite(t, testbed.AzuriteOptions{})
+	u, err := url.Parse(srv.Endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.CreateContainer("container")
+	proxy := faultproxy.New(t, newTwin(t, &twin{target: "http://" + u.Host, compare: strings.Compare}), faultproxy.Azure)
+	s := open(t, adapters.Config{Endpoint: proxy.URL + u.Path, BucketName: "container", Security: accountSAS(t, srv), Options: map[string]string{"credential": "sas"}})
+	ctx := t.Context()
+	body := random(100 << 10)
+	crc := crc64nvme.Checksum(body)
+	put := func(o adapters.PutOptions) error {
+		_, err := s.Put(ctx, "k", bytes.NewReader(body), int64(len(body)), o)
+		return err
+	}
+	if err := put(adapters.PutOptions{CRC64: &crc}); err != nil {
+		t.Fatal(err)
+	}
+	old, err := s.Head(ctx, "k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.CreateUpload(ctx, "k", adapters.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for op, call := range map[string]func() error{
+		"Put": func() error { return put(adapters.PutOptions{CRC64: &crc}) },
+		"PutPart": func() error {
+			_, err := s.PutPart(ctx, "k", id, 1, bytes.NewReader(body), int64(len(body)), nil)
+			return err
+		},
+	} {
+		proxy.Set(faultproxy.CorruptRequest(50<<10), 1, func(r *http.Request) bool { return r.Method == http.MethodPut })
+		err := call()
+		if hits := proxy.Clear(); hits != 1 || !errs.Is(err, errs.DataLoss) {
+			t.Errorf("%s with %d changed bytes: %v, want DataLoss", op, hits, err)
+		}
+		if head, err := s.Head(ctx, "k"); err != nil || head.ETag != old.ETag {
+			t.Errorf("after %s of changed bytes: ETag %q, %v, want %q", op, head.ETag, err, old.ETag)
+		}
 	}
 }
