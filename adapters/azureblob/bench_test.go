@@ -41,7 +41,7 @@ func BenchmarkBeside(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, size := range []int{4 << 10, 1 << 20, 16 << 20} {
-		objects := max(16, min(200, (64<<20)/size/4))
+		objects := max(8, min(64, (32<<20)/size))
 		body := random(size)
 		crc := crc64nvme.Checksum(body)
 		beside(b, fmt.Sprintf("put/%dKiB", size>>10), size, objects, func(ctx context.Context, key string) error {

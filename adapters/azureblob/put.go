@@ -24,6 +24,19 @@ const (
 	proofMD5        = "store-md5"               // the store computed it by itself, compared here
 )
 
+// Kinds of bodies in habits.answers.
+const (
+	kindPut = iota
+	kindPart
+)
+
+// Values of habits.answers; 0 is not known.
+const (
+	answerCRC = 1 + iota
+	answerMD5
+	answerNone
+)
+
 // Put implements adapters.Store.
 func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o adapters.PutOptions) (adapters.Info, error) {
 	name, storable, err := s.native(key)
@@ -54,7 +67,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 		}
 		return info, err
 	}
-	b := s.body(ctx, r, size, o.CRC64)
+	b := s.body(ctx, kindPut, r, size, o.CRC64)
 	if size == 0 {
 		if err := b.Empty(); err != nil {
 			return adapters.Info{}, fmt.Errorf("put object: read body: %w", err)
@@ -74,7 +87,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 		Key: key, Size: size, ETag: etag(out.ETag), ModTime: utc(out.LastModified),
 		StorageClass: o.StorageClass, Headers: o.Headers, Metadata: o.Metadata,
 	}
-	info.Verified, info.Proof, err = s.prove(b, checked, out.ContentCRC64, out.ContentMD5)
+	info.Verified, info.Proof, err = s.prove(kindPut, b, checked, out.ContentCRC64, out.ContentMD5)
 	if err != nil {
 		s.retract(ctx, key, info.ETag)
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
@@ -89,19 +102,27 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	return info, nil
 }
 
-// body prepares the body of a request. MD5 is computed only while the store does not answer with the CRC64 that it computed.
-func (s *Store) body(ctx context.Context, r io.Reader, size int64, crc64 *uint64) *stream {
-	return &stream{Body: httpstore.NewBody(ctx, r, size, crc64, !s.habits.answersCRC.Load())}
+// body prepares the body of a request. MD5 is computed only while it is what the store answers with.
+func (s *Store) body(ctx context.Context, kind int, r io.Reader, size int64, crc64 *uint64) *stream {
+	answer := s.habits.answers[kind].Load()
+	return &stream{Body: httpstore.NewBody(ctx, r, size, crc64, answer == 0 || answer == answerMD5)}
 }
 
 // prove compares what the store answered with what was sent. Unavailable when it cannot have had all of it, DataLoss when it had something else.
-func (s *Store) prove(b *stream, checked bool, crc64, md5 []byte) (verified bool, proof string, err error) {
+func (s *Store) prove(kind int, b *stream, checked bool, crc64, md5 []byte) (verified bool, proof string, err error) {
 	if b.Size() > 0 {
 		if err := b.Taken(); err != nil {
 			return false, "", err
 		}
 	}
-	s.habits.answersCRC.Store(len(crc64) == 8)
+	answer := int32(answerNone)
+	switch {
+	case len(crc64) == 8:
+		answer = answerCRC
+	case len(md5) > 0:
+		answer = answerMD5
+	}
+	s.habits.answers[kind].Store(answer)
 	switch {
 	case len(crc64) == 8 && binary.LittleEndian.Uint64(crc64) != b.CRC64():
 		return false, "", errs.Newf(errs.DataLoss, "the store holds bytes with another CRC-64/NVME than those sent")

@@ -63,8 +63,8 @@ var _ adapters.Store = (*Store)(nil)
 type habits struct {
 	// refusesCRC says whether the store refuses a wrong x-ms-content-crc64: one of the trial constants.
 	refusesCRC atomic.Int32
-	// answersCRC is set while the store's latest answer to a body carried the CRC64 that it computed.
-	answersCRC atomic.Bool
+	// answers says which checksum the store's latest answer to a Put or a part carried: one of the answer constants.
+	answers [2]atomic.Int32
 	// seeks says whether listings start where startFrom says: one of the seek constants.
 	seeks atomic.Int32
 }

@@ -59,7 +59,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
 	id := newBlockID(upload, n, size == 0)
-	b := s.body(ctx, r, size, crc64)
+	b := s.body(ctx, kindPart, r, size, crc64)
 	var out blockblob.StageBlockResponse
 	var checked bool
 	if size == 0 {
@@ -80,7 +80,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	}
 	p := adapters.Part{N: n, Size: size, ETag: id.etag(), CRC64: b.CRC64(), MD5: b.MD5()}
 	if size > 0 {
-		if p.Verified, p.Proof, err = s.prove(b, checked, out.ContentCRC64, out.ContentMD5); err != nil {
+		if p.Verified, p.Proof, err = s.prove(kindPart, b, checked, out.ContentCRC64, out.ContentMD5); err != nil {
 			return adapters.Part{}, fmt.Errorf("put part: %w", err)
 		}
 	}
