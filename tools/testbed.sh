@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests run as real servers and clients into bin/testbed. Versions are pinned here; a stamp per
-# tool makes a second run cost nothing.
+# tool makes a second run cost nothing, and nothing may take for ever.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 dir=$PWD/bin/testbed
@@ -103,7 +103,7 @@ once versitygw "$VERSITYGW" go_tool "$VERSITYGW"
 once rclone "$RCLONE" go_tool "$RCLONE"
 once venv "${PYTHON[*]}" venv "${PYTHON[@]}"
 once mongo "${MONGO[*]} $(cksum <internal/testbed/mongoserver/Server.java)" mongo_server "${MONGO[@]}"
-once ferretdb "ferretdb $(cat internal/testbed/ferretdb/* | cksum)" go build -C internal/testbed/ferretdb -o "$dir/ferretdb" .
+once ferretdb "ferretdb $(cat internal/testbed/ferretdb/* | cksum)" timeout 15m go build -C internal/testbed/ferretdb -o "$dir/ferretdb" .
 once kafka "${KAFKA[*]}" maven_jars kafka "${KAFKA[@]}"
 once azurite "$AZURITE $AZURITE_DAY" npm_package "$AZURITE" "$AZURITE_DAY"
-once docker "$(sha256sum tools/testbed-docker.sh)" tools/testbed-docker.sh "$dir/docker"
+once docker "$(sha256sum tools/testbed-docker.sh)" timeout 20m tools/testbed-docker.sh "$dir/docker"
