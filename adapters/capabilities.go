@@ -1,6 +1,7 @@
 package adapters
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/opensds/gelato/internal/errs"
@@ -76,8 +77,8 @@ func (c Capabilities) Class(class string) (native, shown string, ok bool) {
 
 // S3Class returns S3's name of a class that the store calls otherwise; any other class stays as it is.
 func (c Capabilities) S3Class(class string) string {
-	for name, own := range c.S3Classes {
-		if own == class {
+	for _, name := range slices.Sorted(maps.Keys(c.S3Classes)) {
+		if c.S3Classes[name] == class {
 			return name
 		}
 	}

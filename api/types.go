@@ -43,6 +43,8 @@ type capabilitiesJSON struct {
 	MaxCopySize       int64    `json:"maxCopySize"` // of one server-side copy
 	StoresChecksum    bool     `json:"storesChecksum"`
 	StorageClasses    []string `json:"storageClasses"` // the first is the default
+
+	S3Classes map[string]string `json:"s3Classes,omitempty"` // S3's names of some of them
 }
 
 func capabilitiesOf(c *backendpb.Capabilities) *capabilitiesJSON {
@@ -51,7 +53,7 @@ func capabilitiesOf(c *backendpb.Capabilities) *capabilitiesJSON {
 	}
 	out := &capabilitiesJSON{c.GetMaxObjectSize(), c.GetMaxPutSize(), c.GetMultipart(), c.GetMinPartSize(), c.GetMaxPartSize(), c.GetMaxParts(),
 		c.GetExclusiveUploads(), c.GetNeedsAllParts(),
-		c.GetMaxKeyBytes(), c.GetConditionalPut(), c.GetConditionalDelete(), c.GetServerCopy(), c.GetMaxCopySize(), c.GetStoresChecksum(), c.GetStorageClasses()}
+		c.GetMaxKeyBytes(), c.GetConditionalPut(), c.GetConditionalDelete(), c.GetServerCopy(), c.GetMaxCopySize(), c.GetStoresChecksum(), c.GetStorageClasses(), c.GetS3Classes()}
 	if out.StorageClasses == nil {
 		out.StorageClasses = []string{}
 	}

@@ -152,6 +152,6 @@ func capabilities(c adapters.Capabilities) *backendpb.Capabilities {
 		MaxObjectSize: c.MaxObjectSize, MaxPutSize: c.MaxPutSize, Multipart: c.Multipart, MinPartSize: c.MinPartSize, MaxPartSize: c.MaxPartSize,
 		MaxParts: int32(c.MaxParts), MaxKeyBytes: int32(c.MaxKeyBytes), ConditionalPut: c.ConditionalPut, ConditionalDelete: c.ConditionalDelete,
 		StoresChecksum: c.StoresChecksum, StorageClasses: c.StorageClasses, ServerCopy: c.ServerCopy, MaxCopySize: c.MaxCopySize,
-		ExclusiveUploads: c.ExclusiveUploads, NeedsAllParts: c.NeedsAllParts,
+		ExclusiveUploads: c.ExclusiveUploads, NeedsAllParts: c.NeedsAllParts, S3Classes: c.S3Classes,
 	}
 }

@@ -11,18 +11,10 @@ import (
 	"github.com/opensds/gelato/adapters"
 )
 
-// declares is a store that says what it can do.
-type declares struct {
-	adapters.Store
-	can adapters.Capabilities
-}
-
-func (d declares) Capabilities() adapters.Capabilities { return d.can }
-
 func TestClassOf(t *testing.T) {
 	t.Parallel()
-	obs := declares{can: adapters.Capabilities{StorageClasses: []string{"STANDARD", "WARM", "COLD"}, S3Classes: map[string]string{"STANDARD_IA": "WARM", "GLACIER": "COLD"}}}
-	aws := declares{can: adapters.Capabilities{StorageClasses: []string{"STANDARD", "STANDARD_IA", "GLACIER"}}}
+	obs := declared{can: adapters.Capabilities{StorageClasses: []string{"STANDARD", "WARM", "COLD"}, S3Classes: map[string]string{"STANDARD_IA": "WARM", "GLACIER": "COLD"}}}
+	aws := declared{can: adapters.Capabilities{StorageClasses: []string{"STANDARD", "STANDARD_IA", "GLACIER"}}}
 	for _, c := range []struct {
 		class         string
 		from, to      adapters.Store
@@ -32,9 +24,9 @@ func TestClassOf(t *testing.T) {
 		{"WARM", obs, aws, "STANDARD_IA", "STANDARD_IA"},
 		{"COLD", obs, aws, "GLACIER", "GLACIER"},
 		{"GLACIER", aws, obs, "COLD", "GLACIER"},
-		{"STANDARD", obs, declares{}, "", ""},
-		{"WARM", obs, declares{}, "", "STANDARD_IA"},
-		{"COLD", obs, declares{}, "", ""},
+		{"STANDARD", obs, declared{}, "", ""},
+		{"WARM", obs, declared{}, "", "STANDARD_IA"},
+		{"COLD", obs, declared{}, "", ""},
 	} {
 		if native, shown := classOf(c.class, c.from, c.to); native != c.native || shown != c.shown {
 			t.Errorf("%s from %v to %v: %q, shown %q, want %q, %q", c.class, c.from, c.to, native, shown, c.native, c.shown)

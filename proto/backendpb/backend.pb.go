@@ -220,9 +220,10 @@ type Capabilities struct {
 	StoresChecksum    bool                   `protobuf:"varint,10,opt,name=stores_checksum,json=storesChecksum,proto3" json:"stores_checksum,omitempty"`
 	StorageClasses    []string               `protobuf:"bytes,11,rep,name=storage_classes,json=storageClasses,proto3" json:"storage_classes,omitempty"` // the first is the default
 	ServerCopy        bool                   `protobuf:"varint,12,opt,name=server_copy,json=serverCopy,proto3" json:"server_copy,omitempty"`
-	MaxCopySize       int64                  `protobuf:"varint,13,opt,name=max_copy_size,json=maxCopySize,proto3" json:"max_copy_size,omitempty"`              // of one server-side copy
-	ExclusiveUploads  bool                   `protobuf:"varint,14,opt,name=exclusive_uploads,json=exclusiveUploads,proto3" json:"exclusive_uploads,omitempty"` // any other write of a key may drop the parts of its open uploads
-	NeedsAllParts     bool                   `protobuf:"varint,15,opt,name=needs_all_parts,json=needsAllParts,proto3" json:"needs_all_parts,omitempty"`        // a part that was stored cannot be left out at completion
+	MaxCopySize       int64                  `protobuf:"varint,13,opt,name=max_copy_size,json=maxCopySize,proto3" json:"max_copy_size,omitempty"`                                                                  // of one server-side copy
+	ExclusiveUploads  bool                   `protobuf:"varint,14,opt,name=exclusive_uploads,json=exclusiveUploads,proto3" json:"exclusive_uploads,omitempty"`                                                     // any other write of a key may drop the parts of its open uploads
+	S3Classes         map[string]string      `protobuf:"bytes,16,rep,name=s3_classes,json=s3Classes,proto3" json:"s3_classes,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // S3's names of some storage classes
+	NeedsAllParts     bool                   `protobuf:"varint,15,opt,name=needs_all_parts,json=needsAllParts,proto3" json:"needs_all_parts,omitempty"`                                                            // a part that was stored cannot be left out at completion
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -353,6 +354,13 @@ func (x *Capabilities) GetExclusiveUploads() bool {
 		return x.ExclusiveUploads
 	}
 	return false
+}
+
+func (x *Capabilities) GetS3Classes() map[string]string {
+	if x != nil {
+		return x.S3Classes
+	}
+	return nil
 }
 
 func (x *Capabilities) GetNeedsAllParts() bool {
@@ -1136,7 +1144,7 @@ type ProbeResponse_Step struct {
 
 func (x *ProbeResponse_Step) Reset() {
 	*x = ProbeResponse_Step{}
-	mi := &file_backendpb_backend_proto_msgTypes[17]
+	mi := &file_backendpb_backend_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1156,7 @@ func (x *ProbeResponse_Step) String() string {
 func (*ProbeResponse_Step) ProtoMessage() {}
 
 func (x *ProbeResponse_Step) ProtoReflect() protoreflect.Message {
-	mi := &file_backendpb_backend_proto_msgTypes[17]
+	mi := &file_backendpb_backend_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1210,7 +1218,7 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\x03rev\x18\x12 \x01(\tR\x03rev\x1a:\n" +
 	"\fOptionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc3\x04\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd0\x05\n" +
 	"\fCapabilities\x12&\n" +
 	"\x0fmax_object_size\x18\x01 \x01(\x03R\rmaxObjectSize\x12 \n" +
 	"\fmax_put_size\x18\x02 \x01(\x03R\n" +
@@ -1228,8 +1236,13 @@ const file_backendpb_backend_proto_rawDesc = "" +
 	"\vserver_copy\x18\f \x01(\bR\n" +
 	"serverCopy\x12\"\n" +
 	"\rmax_copy_size\x18\r \x01(\x03R\vmaxCopySize\x12+\n" +
-	"\x11exclusive_uploads\x18\x0e \x01(\bR\x10exclusiveUploads\x12&\n" +
-	"\x0fneeds_all_parts\x18\x0f \x01(\bR\rneedsAllParts\"\xa5\x01\n" +
+	"\x11exclusive_uploads\x18\x0e \x01(\bR\x10exclusiveUploads\x12M\n" +
+	"\n" +
+	"s3_classes\x18\x10 \x03(\v2..gelato.backend.v1.Capabilities.S3ClassesEntryR\ts3Classes\x12&\n" +
+	"\x0fneeds_all_parts\x18\x0f \x01(\bR\rneedsAllParts\x1a<\n" +
+	"\x0eS3ClassesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa5\x01\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12 \n" +
 	"\vdescription\x18\x02 \x01(\tR\vdescription\x12\x1a\n" +
@@ -1325,7 +1338,7 @@ func file_backendpb_backend_proto_rawDescGZIP() []byte {
 	return file_backendpb_backend_proto_rawDescData
 }
 
-var file_backendpb_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_backendpb_backend_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_backendpb_backend_proto_goTypes = []any{
 	(*Backend)(nil),               // 0: gelato.backend.v1.Backend
 	(*Capabilities)(nil),          // 1: gelato.backend.v1.Capabilities
@@ -1343,42 +1356,44 @@ var file_backendpb_backend_proto_goTypes = []any{
 	(*ProbeRequest)(nil),          // 13: gelato.backend.v1.ProbeRequest
 	(*ProbeResponse)(nil),         // 14: gelato.backend.v1.ProbeResponse
 	nil,                           // 15: gelato.backend.v1.Backend.OptionsEntry
-	nil,                           // 16: gelato.backend.v1.UpdateRequest.OptionsEntry
-	(*ProbeResponse_Step)(nil),    // 17: gelato.backend.v1.ProbeResponse.Step
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	nil,                           // 16: gelato.backend.v1.Capabilities.S3ClassesEntry
+	nil,                           // 17: gelato.backend.v1.UpdateRequest.OptionsEntry
+	(*ProbeResponse_Step)(nil),    // 18: gelato.backend.v1.ProbeResponse.Step
+	(*timestamppb.Timestamp)(nil), // 19: google.protobuf.Timestamp
 }
 var file_backendpb_backend_proto_depIdxs = []int32{
 	15, // 0: gelato.backend.v1.Backend.options:type_name -> gelato.backend.v1.Backend.OptionsEntry
 	1,  // 1: gelato.backend.v1.Backend.capabilities:type_name -> gelato.backend.v1.Capabilities
-	18, // 2: gelato.backend.v1.Backend.create_time:type_name -> google.protobuf.Timestamp
-	18, // 3: gelato.backend.v1.Backend.update_time:type_name -> google.protobuf.Timestamp
-	18, // 4: gelato.backend.v1.Backend.probe_time:type_name -> google.protobuf.Timestamp
-	2,  // 5: gelato.backend.v1.Type.fields:type_name -> gelato.backend.v1.Field
-	1,  // 6: gelato.backend.v1.Type.capabilities:type_name -> gelato.backend.v1.Capabilities
-	3,  // 7: gelato.backend.v1.TypesResponse.types:type_name -> gelato.backend.v1.Type
-	0,  // 8: gelato.backend.v1.CreateRequest.backend:type_name -> gelato.backend.v1.Backend
-	0,  // 9: gelato.backend.v1.ListResponse.backends:type_name -> gelato.backend.v1.Backend
-	16, // 10: gelato.backend.v1.UpdateRequest.options:type_name -> gelato.backend.v1.UpdateRequest.OptionsEntry
-	17, // 11: gelato.backend.v1.ProbeResponse.steps:type_name -> gelato.backend.v1.ProbeResponse.Step
-	4,  // 12: gelato.backend.v1.Backends.Types:input_type -> gelato.backend.v1.TypesRequest
-	6,  // 13: gelato.backend.v1.Backends.Create:input_type -> gelato.backend.v1.CreateRequest
-	7,  // 14: gelato.backend.v1.Backends.Get:input_type -> gelato.backend.v1.GetRequest
-	8,  // 15: gelato.backend.v1.Backends.List:input_type -> gelato.backend.v1.ListRequest
-	10, // 16: gelato.backend.v1.Backends.Update:input_type -> gelato.backend.v1.UpdateRequest
-	11, // 17: gelato.backend.v1.Backends.Delete:input_type -> gelato.backend.v1.DeleteRequest
-	13, // 18: gelato.backend.v1.Backends.Probe:input_type -> gelato.backend.v1.ProbeRequest
-	5,  // 19: gelato.backend.v1.Backends.Types:output_type -> gelato.backend.v1.TypesResponse
-	0,  // 20: gelato.backend.v1.Backends.Create:output_type -> gelato.backend.v1.Backend
-	0,  // 21: gelato.backend.v1.Backends.Get:output_type -> gelato.backend.v1.Backend
-	9,  // 22: gelato.backend.v1.Backends.List:output_type -> gelato.backend.v1.ListResponse
-	0,  // 23: gelato.backend.v1.Backends.Update:output_type -> gelato.backend.v1.Backend
-	12, // 24: gelato.backend.v1.Backends.Delete:output_type -> gelato.backend.v1.DeleteResponse
-	14, // 25: gelato.backend.v1.Backends.Probe:output_type -> gelato.backend.v1.ProbeResponse
-	19, // [19:26] is the sub-list for method output_type
-	12, // [12:19] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	19, // 2: gelato.backend.v1.Backend.create_time:type_name -> google.protobuf.Timestamp
+	19, // 3: gelato.backend.v1.Backend.update_time:type_name -> google.protobuf.Timestamp
+	19, // 4: gelato.backend.v1.Backend.probe_time:type_name -> google.protobuf.Timestamp
+	16, // 5: gelato.backend.v1.Capabilities.s3_classes:type_name -> gelato.backend.v1.Capabilities.S3ClassesEntry
+	2,  // 6: gelato.backend.v1.Type.fields:type_name -> gelato.backend.v1.Field
+	1,  // 7: gelato.backend.v1.Type.capabilities:type_name -> gelato.backend.v1.Capabilities
+	3,  // 8: gelato.backend.v1.TypesResponse.types:type_name -> gelato.backend.v1.Type
+	0,  // 9: gelato.backend.v1.CreateRequest.backend:type_name -> gelato.backend.v1.Backend
+	0,  // 10: gelato.backend.v1.ListResponse.backends:type_name -> gelato.backend.v1.Backend
+	17, // 11: gelato.backend.v1.UpdateRequest.options:type_name -> gelato.backend.v1.UpdateRequest.OptionsEntry
+	18, // 12: gelato.backend.v1.ProbeResponse.steps:type_name -> gelato.backend.v1.ProbeResponse.Step
+	4,  // 13: gelato.backend.v1.Backends.Types:input_type -> gelato.backend.v1.TypesRequest
+	6,  // 14: gelato.backend.v1.Backends.Create:input_type -> gelato.backend.v1.CreateRequest
+	7,  // 15: gelato.backend.v1.Backends.Get:input_type -> gelato.backend.v1.GetRequest
+	8,  // 16: gelato.backend.v1.Backends.List:input_type -> gelato.backend.v1.ListRequest
+	10, // 17: gelato.backend.v1.Backends.Update:input_type -> gelato.backend.v1.UpdateRequest
+	11, // 18: gelato.backend.v1.Backends.Delete:input_type -> gelato.backend.v1.DeleteRequest
+	13, // 19: gelato.backend.v1.Backends.Probe:input_type -> gelato.backend.v1.ProbeRequest
+	5,  // 20: gelato.backend.v1.Backends.Types:output_type -> gelato.backend.v1.TypesResponse
+	0,  // 21: gelato.backend.v1.Backends.Create:output_type -> gelato.backend.v1.Backend
+	0,  // 22: gelato.backend.v1.Backends.Get:output_type -> gelato.backend.v1.Backend
+	9,  // 23: gelato.backend.v1.Backends.List:output_type -> gelato.backend.v1.ListResponse
+	0,  // 24: gelato.backend.v1.Backends.Update:output_type -> gelato.backend.v1.Backend
+	12, // 25: gelato.backend.v1.Backends.Delete:output_type -> gelato.backend.v1.DeleteResponse
+	14, // 26: gelato.backend.v1.Backends.Probe:output_type -> gelato.backend.v1.ProbeResponse
+	20, // [20:27] is the sub-list for method output_type
+	13, // [13:20] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_backendpb_backend_proto_init() }
@@ -1393,7 +1408,7 @@ func file_backendpb_backend_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_backendpb_backend_proto_rawDesc), len(file_backendpb_backend_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -199,7 +199,7 @@ func TestLists(t *testing.T) {
 		"GET /plans?limit=1000":                            {{200, `{"items":[{"name":"p","mode":"relocate","source":{"bucket":"b","backend":"x"},"destination":{"backend":"y"}}]}`}},
 		"GET /jobs?limit=2&plan=p&status=running%2Cfailed": {{200, `{"items":[{"id":"j3","status":"running","progress":12.5},{"id":"j2"}],"next":"j2"}`}},
 		"GET /types?limit=1000": {{200, `{"items":[{"name":"posix","description":"a directory","fields":[{"name":"bucketName","description":"its path","required":true},{"name":"options.sync","description":"fsync","default":"true","choices":["true","false"]}],` +
-			`"capabilities":{"maxObjectSize":1099511627776,"maxPutSize":1048576,"multipart":true,"minPartSize":5,"maxPartSize":1024,"maxParts":10000,"maxKeyBytes":1024,"conditionalPut":true,"serverCopy":true,"maxCopySize":2048,"storageClasses":["A","B"]}},` +
+			`"capabilities":{"maxObjectSize":1099511627776,"maxPutSize":1048576,"multipart":true,"minPartSize":5,"maxPartSize":1024,"maxParts":10000,"maxKeyBytes":1024,"conditionalPut":true,"serverCopy":true,"maxCopySize":2048,"storageClasses":["A","B"],"s3Classes":{"GLACIER":"B"}}},` +
 			`{"name":"moon","description":"far away","available":false,"missing":"install a rocket","fields":[{"name":"security","description":"key","required":true,"secret":true}]}]}`}},
 		"GET /keys?limit=1000": {{200, `{"items":[{"accessKey":"K","user":"root","status":"enabled"}]}`}},
 	})
@@ -218,7 +218,7 @@ func TestLists(t *testing.T) {
 			"  --option sync=   fsync (one of true, false; default true)\n" +
 			"  limits           objects up to 1.0 TiB, one write up to 1.0 MiB, 10,000 parts from 5 B, each up to 1.0 KiB, keys up to 1,024 bytes less the prefix\n" +
 			"  can              get, put, list, multipart uploads, atomic conditions on writes, copies of up to 2.0 KiB that do not travel\n" +
-			"  storage classes  A, B\n" + moon},
+			"  storage classes  A, B (GLACIER)\n" + moon},
 		{"backend types moon", moon},
 		{"key ls", "ACCESS-KEY  USER  STATUS   CREATED\nK           root  enabled  -\n"},
 	} {

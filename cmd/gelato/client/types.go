@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -30,6 +32,7 @@ type kindLimits struct {
 	MaxObjectSize, MaxPutSize, MinPartSize, MaxPartSize, MaxCopySize, MaxParts, MaxKeyBytes int64
 	Multipart, ConditionalPut, ConditionalDelete, ServerCopy, StoresChecksum                bool
 	StorageClasses                                                                          []string
+	S3Classes                                                                               map[string]string
 }
 
 func backendTypes(s *settings) *cobra.Command {
@@ -79,7 +82,7 @@ func (k kind) print(out io.Writer) error {
 		line("limits", c.limits())
 		line("can", c.features())
 		if len(c.StorageClasses) > 0 {
-			line("storage classes", strings.Join(c.StorageClasses, ", "))
+			line("storage classes", c.classes())
 		}
 	}
 	return w.Flush()
@@ -155,4 +158,17 @@ func (c kindLimits) features() string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// classes are the storage classes, with S3's names for them.
+func (c kindLimits) classes() string {
+	list := slices.Clone(c.StorageClasses)
+	for i, class := range list {
+		for _, name := range slices.Sorted(maps.Keys(c.S3Classes)) {
+			if c.S3Classes[name] == class {
+				list[i] += " (" + name + ")"
+			}
+		}
+	}
+	return strings.Join(list, ", ")
 }
