@@ -33,11 +33,11 @@ test-short: ## the Go tests that need Go alone, under three minutes
 testbed: ## install the real servers and clients of the tests into bin/testbed
 	tools/testbed.sh
 
-soak: testbed ## migrations with kills, new seeds for SOAK minutes (default 30)
+soak: testbed ## big objects between all stores; migrations with kills, new seeds for SOAK minutes (default 30)
 	tools/soak.sh
 
-bench: testbed ## figures beside rclone and versitygw
-	go test -run "^$$" -bench . -benchtime 1x -timeout 90m ./internal/testbed/bench
+bench: testbed ## figures beside rclone, versitygw and the clouds' own SDKs
+	go test -tags ceph -run "^$$" -bench . -benchtime 1x -timeout 90m ./internal/testbed/bench
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	tools/fuzz.sh

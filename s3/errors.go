@@ -89,6 +89,9 @@ func notImplemented(what string) error {
 
 // storeFailed turns a failure of a backend into one of ours: what a store says of its own keys and credentials is not the client's.
 func storeFailed(err error) error {
+	if errs.ReasonOf(err) == "MetadataTooLarge" {
+		return errs.New(errs.InvalidArgument, "Your metadata headers exceed the maximum allowed metadata size", err).Because("MetadataTooLarge")
+	}
 	switch errs.CodeOf(err) {
 	case errs.ResourceExhausted:
 		return errs.New(errs.ResourceExhausted, "Please reduce your request rate.", err).Because("SlowDown")

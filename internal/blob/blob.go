@@ -108,13 +108,18 @@ func hard(r rune) bool {
 }
 
 // Describe returns what a blob carries in its store: the user's metadata and the entry named Metadata, a query string of bucket, version (an S3 version id,
-// "null" in unversioned buckets) and, where the native key does not hold it, the key. By it the catalog can be rebuilt from listings.
+// "null" in unversioned buckets) and, where the native key does not hold it, the key: as key or, where that is shorter, as key64 in base64url without padding, because
+// S3 allows 2 KiB for all metadata and a key of 341 Chinese characters would take 3. By it the catalog can be rebuilt from listings.
 func Describe(user map[string]string, bucket, key, version, nativeKey string) map[string]string {
 	m := make(map[string]string, len(user)+1)
 	maps.Copy(m, user)
 	entry := url.Values{"bucket": {bucket}, "version": {version}}
 	if !strings.HasPrefix(nativeKey, bucket+"/"+key+".") {
-		entry.Set("key", key)
+		if short := base64.RawURLEncoding.EncodeToString([]byte(key)); len(short) < len(url.QueryEscape(key)) {
+			entry.Set("key64", short)
+		} else {
+			entry.Set("key", key)
+		}
 	}
 	m[Metadata] = entry.Encode()
 	return m

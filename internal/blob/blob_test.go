@@ -91,6 +91,7 @@ func TestDescribe(t *testing.T) {
 	for _, c := range []struct{ key, want string }{
 		{"a b/c", "bucket=bucket&version=null"},
 		{strings.Repeat("k", 1024), "bucket=bucket&key=" + strings.Repeat("k", 1024) + "&version=null"},
+		{strings.Repeat("漢", 341), "bucket=bucket&key64=" + strings.Repeat("5ryi", 341) + "&version=null"},
 	} {
 		user := map[string]string{"a": "1"}
 		native, _ := NativeKey("bucket", c.key, id, 1024)

@@ -26,7 +26,7 @@ func TestMatrix(t *testing.T) {
 	if os.Getenv("GELATO_SOAK") == "1" {
 		n, bytes, largest = 200, 250<<20, 64<<20
 	}
-	stores, others := servers(t)
+	stores, others := servers(t, bytes)
 	m := &matrix{objects: describe(dataset.Mixed(n, bytes, largest)), Gelato: testbed.StartGelato(t, testbed.GelatoOptions{
 		Args: []string{"--garbage-grace", "1s", "--sweep-interval", "1s", "--log-level", "warn"},
 	})}

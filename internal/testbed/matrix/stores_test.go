@@ -23,8 +23,9 @@ import (
 const native = "store" // the native bucket of a store that has such
 
 // servers starts the real stores: those that make pairs with one another, and those that make them with the first one only.
-func servers(t *testing.T) (all, others []*store) {
-	ceph := testbed.Ceph(t, testbed.CephOptions{})
+// A pair writes bytes of objects three times, and what is deleted stays in Ceph for some minutes.
+func servers(t *testing.T, bytes int64) (all, others []*store) {
+	ceph := testbed.Ceph(t, testbed.CephOptions{Bytes: 32 * bytes})
 	secure := s3OfCeph(t, ceph, "fusionstorage-v2", "fusionstorage-object", map[string]string{"signature": "v2", "caFile": ceph.CAFile})
 	secure.backend["endpoint"] = ceph.SecureEndpoint
 	all = []*store{posix(t), s3(t), s3OfCeph(t, ceph, "rgw", "ceph-s3", nil), rados(t, ceph), azure(t)}
