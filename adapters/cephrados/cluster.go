@@ -172,14 +172,6 @@ func (c *cluster) create(ctx context.Context, oid string, bytes []byte) error {
 	})
 }
 
-// write stores bytes at an offset. The caller has entered.
-func (c *cluster) write(oid string, b []byte, offset int64) error {
-	op := rados.CreateWriteOp()
-	defer op.Release()
-	op.Write(b, uint64(offset))
-	return outcome(op.Operate(c.io, oid, rados.OperationFullTry))
-}
-
 // read fills b from an offset and says how much there was. The caller has entered.
 func (c *cluster) read(oid string, b []byte, offset int64) (int, error) {
 	n, err := c.io.Read(oid, b, uint64(offset))

@@ -4,6 +4,8 @@ package cephrados
 
 import (
 	"context"
+	"errors"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
@@ -20,6 +22,7 @@ const (
 
 // Sweep waits for what the store does in the background and then makes a pass, as of a time.
 func Sweep(ctx context.Context, s *Store, now time.Time) error {
+	s.dropSpares()
 	s.tasks.Wait()
 	return s.sweep(ctx, now)
 }
@@ -34,6 +37,15 @@ func Pool(s *Store) *rados.IOContext { return s.io }
 func BuffersUsed(s *Store) int64 {
 	s.tasks.Wait()
 	return s.buffers.used.Load()
+}
+
+// Prove has the OSD compute the checksum of an object and compares it.
+func Prove(s *Store, oid string, b []byte) error {
+	sum, err := s.checksum(oid, 0, len(b))
+	if err == nil && sum != crc32.Checksum(b, castagnoli) {
+		err = errors.New("other bytes")
+	}
+	return err
 }
 
 // Unreferenced lists rows of intents and garbage, and objects in the pool that no entry and no part leads to.

@@ -32,6 +32,7 @@ type Store struct {
 	layoutMu sync.Mutex
 	known    *layout // nil as long as nothing was ever written
 
+	spares  spares
 	sweeper sweeper
 }
 
@@ -70,6 +71,7 @@ func (s *Store) Capabilities() adapters.Capabilities { return capabilities(s.pre
 // Close implements adapters.Store. It waits for calls that were left alone, options.timeout at most.
 func (s *Store) Close() error {
 	s.stopSweeping()
+	s.dropSpares()
 	s.close()
 	return nil
 }

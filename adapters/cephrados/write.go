@@ -51,18 +51,36 @@ func (w *write) intentKey() string { return intentRow + w.id }
 
 func (w *write) data() data { return data{ID: w.id, Size: w.size, Stripe: w.s.stripe} }
 
-// lease writes the intent, or makes it hold longer.
+// lease makes the intent, or makes it hold longer. One that was written ahead brings its id.
 func (w *write) lease() error {
 	now := time.Now()
 	value := encode(intent{Until: now.Add(leaseTime), Stripe: w.s.stripe, Table: w.table})
-	ch := change{set: map[string][]byte{w.intentKey(): value}}
-	if w.intent {
+	var ahead []string
+	ch := change{set: map[string][]byte{}}
+	switch {
+	case w.intent:
 		ch.exist = []string{w.intentKey()}
+	case !w.table:
+		id, began, batch := w.s.spares.take(w.shard, now)
+		if id != "" {
+			w.id, w.intent, w.began = id, true, began
+			return nil
+		}
+		for range batch - 1 {
+			id := newID()
+			ahead = append(ahead, id)
+			ch.set[intentRow+id] = value
+		}
 	}
+	ch.set[w.intentKey()] = value
+	first := !w.intent && !w.table
 	w.intent, w.began = true, now
 	err := w.s.apply(w.ctx, w.shard, ch)
 	if err == errChanged {
 		return errLost()
+	}
+	if err == nil && first {
+		w.s.removeIntents(w.shard, w.s.spares.add(w.shard, ahead, now))
 	}
 	return fail("write intent", err)
 }
