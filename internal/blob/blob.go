@@ -9,12 +9,14 @@
 package blob
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -109,10 +111,9 @@ func hard(r rune) bool {
 
 // Describe returns what a blob carries in its store: the user's metadata and the entry named Metadata, a query string of bucket, version (an S3 version id,
 // "null" in unversioned buckets) and, where the native key does not hold it, the key: as key or, where that is shorter, as key64 in base64url without padding, because
-// S3 allows 2 KiB for all metadata and a key of 341 Chinese characters would take 3. By it the catalog can be rebuilt from listings.
+// a key of 341 Chinese characters would take 3 KiB. By it the catalog can be rebuilt from listings. What S3 would not take with it, the largest of the
+// user's entries, is left out, and cut says so: the catalog has it all the same.
 func Describe(user map[string]string, bucket, key, version, nativeKey string) map[string]string {
-	m := make(map[string]string, len(user)+1)
-	maps.Copy(m, user)
 	entry := url.Values{"bucket": {bucket}, "version": {version}}
 	if !strings.HasPrefix(nativeKey, bucket+"/"+key+".") {
 		if short := base64.RawURLEncoding.EncodeToString([]byte(key)); len(short) < len(url.QueryEscape(key)) {
@@ -121,8 +122,52 @@ func Describe(user map[string]string, bucket, key, version, nativeKey string) ma
 			entry.Set("key", key)
 		}
 	}
+	m := make(map[string]string, len(user)+1)
+	maps.Copy(m, user)
 	m[Metadata] = entry.Encode()
+	if sizeOf(m) <= maxDescription {
+		return m
+	}
+	entry.Set("cut", "1")
+	m[Metadata] = entry.Encode()
+	bySize := slices.SortedFunc(maps.Keys(user), func(a, b string) int {
+		return cmp.Or(entrySize(b, user[b])-entrySize(a, user[a]), strings.Compare(a, b))
+	})
+	for _, name := range bySize {
+		if sizeOf(m) <= maxDescription {
+			break
+		}
+		delete(m, name)
+	}
 	return m
+}
+
+// maxDescription is what S3 allows for all names and values of an object's metadata, in bytes.
+const maxDescription = 2 << 10
+
+func sizeOf(m map[string]string) int {
+	n := 0
+	for name, v := range m {
+		n += entrySize(name, v)
+	}
+	return n
+}
+
+// entrySize is what an entry takes at most where names and values travel in headers: base64 in an RFC 2047 word for a value that is no plain
+// text, and escapes for a name of more than letters, digits, hyphens and dots.
+func entrySize(name, value string) int {
+	n := len(name)
+	for i := range len(name) {
+		if c := name[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.') {
+			n = 3*len(name) + len("gelato-n-")
+			break
+		}
+	}
+	if strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) < 0 && strings.TrimSpace(value) == value && value != "" &&
+		!strings.Contains(value, "=?") && !strings.Contains(value, "  ") {
+		return n + len(value)
+	}
+	return n + len("=?UTF-8?B??=") + base64.StdEncoding.EncodedLen(len(value))
 }
 
 // IsOurs reports whether a native key has the form of a blob of any cluster.

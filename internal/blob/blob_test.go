@@ -101,3 +101,24 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 }
+
+// S3 allows 2 KiB: of what is more, the catalog's entry stays, and as much of the user's as fits.
+func TestDescribeCuts(t *testing.T) {
+	t.Parallel()
+	user := map[string]string{"a": "1", "b": strings.Repeat("x", 500), "c": strings.Repeat("\u00e9", 400)}
+	key := strings.Repeat("\u6f22", 341)
+	native, _ := NativeKey("bucket", key, New(TagOf("one")), 1024)
+	got := Describe(user, "bucket", key, "null", native)
+	if want := "bucket=bucket&cut=1&key64=" + strings.Repeat("5ryi", 341) + "&version=null"; got[Metadata] != want || got["a"] != "1" || got["b"] != user["b"] || len(got) != 3 {
+		t.Errorf("got %v", got)
+	}
+	if n := sizeOf(got); n > maxDescription {
+		t.Errorf("got %d bytes, want %d at most", n, maxDescription)
+	}
+	if got = Describe(map[string]string{"a": strings.Repeat("x", 2048)}, "bucket", "key", "null", "bucket/key.id"); len(got) != 1 || got[Metadata] != "bucket=bucket&cut=1&version=null" {
+		t.Errorf("got %v", got)
+	}
+	if len(user) != 3 {
+		t.Error("the user's metadata was changed")
+	}
+}
