@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,7 +30,7 @@ func TestDamage(t *testing.T) {
 	}{
 		{"one bit", func(oid string) error { return cephrados.Pool(s).Write(oid, []byte{b[65536+10] ^ 1}, 10) }, errs.DataLoss},
 		{"cut", func(oid string) error { return cephrados.Pool(s).Truncate(oid, 1000) }, errs.DataLoss},
-		{"gone", func(oid string) error { return cephrados.Pool(s).Delete(oid) }, errs.NotFound},
+		{"gone", func(oid string) error { return cephrados.Pool(s).Delete(oid) }, errs.DataLoss},
 	} {
 		info := put(t, s, tt.name, b)
 		if err := tt.damage("gelato.data." + info.ETag + ".1"); err != nil {
@@ -37,6 +39,57 @@ func TestDamage(t *testing.T) {
 		if _, err := get(t.Context(), s, tt.name, adapters.Range{}); !errs.Is(err, tt.want) {
 			t.Errorf("Get of an object with a stripe damaged (%s): %v, want %v", tt.name, err, tt.want)
 		}
+	}
+}
+
+// TestDamagedTable takes the table of a multipart object away, then puts half a one in its place: readers hear of it, and other garbage is removed all the same.
+func TestDamagedTable(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), map[string]string{"indexShards": "1"}))
+	id, err := s.CreateUpload(t.Context(), "parts", adapters.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []adapters.Part
+	for n := 1; n <= 2; n++ {
+		p, err := s.PutPart(t.Context(), "parts", id, n, bytes.NewReader(pattern(byte(n), 1000)), 1000, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, p)
+	}
+	info, err := s.CompleteUpload(t.Context(), "parts", id, parts, adapters.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := "gelato.parts." + info.ETag
+	for _, damage := range []func() error{
+		func() error { return cephrados.Pool(s).Delete(table) },
+		func() error { return cephrados.Pool(s).WriteFull(table, make([]byte, 32)) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := get(t.Context(), s, "parts", adapters.Range{}); !errs.Is(err, errs.DataLoss) {
+			t.Errorf("Get of an object with its table damaged: %v, want %v", err, errs.DataLoss)
+		}
+	}
+	if err := s.Delete(t.Context(), "parts", ""); err != nil {
+		t.Fatal(err)
+	}
+	later := put(t, s, "later", []byte("bytes"))
+	if err := s.Delete(t.Context(), "later", ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := cephrados.Sweep(t.Context(), s, time.Now().Add(cephrados.GraceTime+time.Minute)); !errs.Is(err, errs.DataLoss) {
+		t.Errorf("sweep = %v, want %v", err, errs.DataLoss)
+	}
+	left := cephrados.Unreferenced(t, s)
+	if i := slices.Index(left, "gelato.data."+later.ETag+".0"); i >= 0 {
+		t.Errorf("left over: %q behind damaged garbage", left[i])
+	}
+	if !slices.Contains(left, table) {
+		t.Errorf("left over: %q, want the damaged table among it", left)
 	}
 }
 

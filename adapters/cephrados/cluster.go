@@ -178,6 +178,18 @@ func (c *cluster) read(oid string, b []byte, offset int64) (int, error) {
 	return n, outcome(err)
 }
 
+// exists says whether an object is there.
+func (c *cluster) exists(ctx context.Context, oid string) (bool, error) {
+	err := c.call(ctx, func() error {
+		_, err := c.io.Stat(oid)
+		return outcome(err)
+	})
+	if err == errAbsent {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // remove deletes an object; absent says that there was none.
 func (c *cluster) remove(ctx context.Context, oid string) (absent bool, err error) {
 	err = c.call(ctx, func() error {

@@ -112,6 +112,32 @@ func TestWriterKilled(t *testing.T) {
 	}
 }
 
+// TestSweeperStopped stops a sweep in the middle of what a dead writer left: the next one removes the rest.
+func TestSweeperStopped(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), map[string]string{"stripeSize": "65536"}))
+	const stripes = 60
+	cephrados.LeaveIntent(t, s, stripes)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	late := time.Now().Add(cephrados.LeaseTime + 2*time.Minute)
+	swept := make(chan error, 1)
+	go func() { swept <- s.SweepNow(ctx, late) }()
+	for left := stripes; left > stripes/2; {
+		left = 0
+		for _, name := range cephrados.Unreferenced(t, s) {
+			if strings.HasPrefix(name, "gelato.data.") {
+				left++
+			}
+		}
+	}
+	cancel()
+	if err := <-swept; err == nil {
+		t.Log("the sweep was through before it was stopped")
+	}
+	wantNothingLeft(t, s, cephrados.LeaseTime+2*time.Minute)
+}
+
 // TestWriterTooLate has a sweep take the intent of a writer who still is at work: the write fails, and nothing of it is there.
 func TestWriterTooLate(t *testing.T) {
 	t.Parallel()

@@ -117,3 +117,21 @@ func Unreferenced(t testing.TB, s *Store) []string {
 	slices.Sort(left)
 	return left
 }
+
+// LeaveIntent leaves what a writer does that dies after so many stripes.
+func LeaveIntent(t testing.TB, s *Store, stripes int64) {
+	t.Helper()
+	at, err := s.find(t.Context(), "dead", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := s.newWrite(t.Context(), at.shard)
+	if err := w.lease(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range stripes {
+		if err := s.create(t.Context(), dataObject(w.id, n), make([]byte, s.stripe)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -173,7 +173,7 @@ func (s *Store) settle(w *write, err error, happened func(context.Context) bool)
 		w.intent = false // settled: it did not happen and cannot any more
 		s.sweepSoon()
 		return failed
-	case gerr == errChanged && time.Since(w.began) < leaseTime:
+	case gerr == errChanged && w.holds():
 		return nil // nobody else may end an intent that holds, so the commit did
 	default:
 		w.open = true

@@ -41,7 +41,7 @@ func (s *Store) Head(ctx context.Context, key string) (adapters.Info, error) {
 }
 
 // Get implements adapters.Store. The body reads the bytes that were the object's when Get was called, as long as they are there: those replaced or
-// deleted since go after graceTime, and then Read is NotFound. A body of the whole ends with a comparison of its CRC-64. It also has WriteTo.
+// deleted since go after graceTime, and then Read is NotFound; bytes that the cluster lost are DataLoss. A body of the whole ends with a comparison of its CRC-64. It also has WriteTo.
 func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch string) (io.ReadCloser, adapters.Info, error) {
 	if r.Offset < 0 || r.Length < 0 {
 		return nil, adapters.Info{}, errs.New(errs.InvalidArgument, "a range has no negative numbers", nil).Because("InvalidRange")
@@ -65,10 +65,13 @@ func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch s
 		}
 	}
 	pieces, err := s.piecesOf(ctx, e.Data, r.Offset, end)
-	if err != nil {
-		return nil, adapters.Info{}, err
+	if err == errAbsent {
+		err = s.gone(ctx, key, e.ETag)
 	}
-	b := &body{s: s, key: key, pieces: pieces, left: end - r.Offset}
+	if err != nil {
+		return nil, adapters.Info{}, fail("read table", err)
+	}
+	b := &body{s: s, key: key, etag: e.ETag, pieces: pieces, left: end - r.Offset}
 	if whole {
 		b.want = &e.CRC64
 	}
@@ -133,6 +136,7 @@ type body struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	key    string
+	etag   string
 	pieces *pieces
 	ahead  []*chunk
 	now    []byte  // what is left of the first of them
@@ -234,17 +238,29 @@ func (b *body) fetch(x extent, into []byte) error {
 	if err := b.s.enter(b.ctx); err != nil {
 		return err
 	}
-	defer b.s.leave()
 	n, err := b.s.read(x.oid, into, x.offset)
+	b.s.leave()
 	switch {
 	case err == errAbsent:
-		return errs.Newf(errs.NotFound, "object %q was replaced or deleted while it was read", b.key).Because("NoSuchKey")
+		return b.s.gone(b.ctx, b.key, b.etag)
 	case err != nil:
 		return fail("read data", err)
 	case n < len(into):
 		return errs.New(errs.DataLoss, "the cluster has fewer bytes than the index says", nil)
 	}
 	return nil
+}
+
+// gone says why data of an object is absent: the object is another one by now, or the cluster lost it.
+func (s *Store) gone(ctx context.Context, key, etag string) error {
+	now, err := s.entry(ctx, key)
+	switch {
+	case errs.Is(err, errs.NotFound), err == nil && now.ETag != etag:
+		return errs.Newf(errs.NotFound, "object %q was replaced or deleted while it was read", key).Because("NoSuchKey")
+	case err != nil:
+		return err
+	}
+	return errs.New(errs.DataLoss, "the cluster has lost bytes of the object", nil)
 }
 
 // Close implements io.Closer. Buffers of calls under way are released when those end.

@@ -4,6 +4,7 @@ package cephrados
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -131,8 +132,9 @@ func (s *Store) endIntents(ctx context.Context, shard string, now time.Time) err
 	return nil
 }
 
-// collect removes garbage that is due, and then its row.
+// collect removes garbage that is due, and then its row. What is damaged stays, and does not keep the rest.
 func (s *Store) collect(ctx context.Context, shard string, now time.Time) error {
+	var damaged error
 	for after, more := "", true; more; {
 		var (
 			rows []row
@@ -144,21 +146,24 @@ func (s *Store) collect(ctx context.Context, shard string, now time.Time) error 
 		for _, r := range rows {
 			after = r.key
 			if due, ok := dueOf(r.key); !ok || due.After(now) {
-				return nil // as are all that follow
+				return damaged // what follows is not due either
 			}
 			g, err := decode[garbage](r.value)
-			if err != nil {
-				return err
+			if err == nil {
+				err = s.drop(ctx, g)
 			}
-			if err := s.drop(ctx, g); err != nil {
-				return err
+			if err == nil {
+				err = s.apply(ctx, shard, change{remove: []string{r.key}})
 			}
-			if err := s.apply(ctx, shard, change{remove: []string{r.key}}); err != nil {
+			switch {
+			case errs.Is(err, errs.DataLoss):
+				damaged = fmt.Errorf("remove %s of %s: %w", r.key, shard, err)
+			case err != nil:
 				return err
 			}
 		}
 	}
-	return nil
+	return damaged
 }
 
 // drop removes the objects of garbage; what is absent was removed before.
@@ -200,18 +205,22 @@ func (s *Store) dropData(ctx context.Context, d data) error {
 	return g.Wait()
 }
 
-// dropOpen removes data of which nobody knows how much there is.
+// dropOpen removes data of which nobody knows how much there is: from its end, so that a sweep that is stopped on the way leaves no gap behind which
+// the next one would not look.
 func (s *Store) dropOpen(ctx context.Context, id string) error {
-	gone := 0
-	for n := int64(0); gone < maxAhead; n++ {
-		absent, err := s.remove(ctx, dataObject(id, n))
+	end := int64(0)
+	for n := int64(0); n < end+maxAhead; n++ {
+		there, err := s.exists(ctx, dataObject(id, n))
 		if err != nil {
 			return err
 		}
-		if absent {
-			gone++
-		} else {
-			gone = 0
+		if there {
+			end = n + 1
+		}
+	}
+	for n := end - 1; n >= 0; n-- {
+		if _, err := s.remove(ctx, dataObject(id, n)); err != nil {
+			return err
 		}
 	}
 	return nil

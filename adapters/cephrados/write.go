@@ -85,6 +85,11 @@ func (w *write) lease() error {
 	return fail("write intent", err)
 }
 
+// holds reports whether the intent cannot have run out: by the clock that nobody sets, and by the one that goes on while the machine is suspended.
+func (w *write) holds() bool {
+	return time.Since(w.began) < leaseTime && time.Since(w.began.Round(0)) < leaseTime
+}
+
 // keep renews the intent when it is time.
 func (w *write) keep() error {
 	if !w.intent || time.Since(w.began) < renewAfter {
