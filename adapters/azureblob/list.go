@@ -148,7 +148,10 @@ func (s *Store) scan(ctx context.Context, sp span, want int, seeks bool) (items 
 		if len(items) >= want {
 			return items, false, nil
 		}
-		o.StartFrom, o.Marker, ask = nil, &next, int32(want-len(items))
+		o.StartFrom, o.Marker = nil, &next
+		if seeks || len(items) > 0 || sp.from == "" { // else the start is still to come
+			ask = int32(want - len(items))
+		}
 	}
 }
 

@@ -69,3 +69,28 @@ func TestListOrders(t *testing.T) {
 		}
 	}
 }
+
+// TestScanFarAway starts behind many names in a store without startFrom: they are passed over in large pages, once.
+func TestScanFarAway(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for i := range 12000 {
+		names = append(names, fmt.Sprintf("n%05d", i))
+	}
+	w := &twin{compare: strings.Compare, noStartFrom: true, names: names}
+	s := open(t, adapters.Config{Endpoint: newTwin(t, w) + "/account", BucketName: "container", Security: "sig=x&se=2099-01-01", Options: map[string]string{"credential": "sas"}})
+	pages := func(after string) int {
+		w.lists = 1
+		page, err := s.List(t.Context(), "", after, 3)
+		if err != nil || len(page.Objects) != 3 || page.Objects[0].Key <= after || !page.More {
+			t.Fatalf("List after %q = %+v, %v", after, page, err)
+		}
+		return w.lists - 1
+	}
+	if got := pages("n11000"); got > 7 { // two to find out that it cannot start there, and up to three
+		t.Errorf("the first listing far away took %d requests", got)
+	}
+	if got := pages("n11003"); got > 2 {
+		t.Errorf("the next listing took %d requests", got)
+	}
+}
