@@ -100,7 +100,7 @@ func (c *completion) try(ctx context.Context, conditions *blob.AccessConditions)
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	headers, meta, err := describe(adapters.PutOptions{Headers: record.Headers, Metadata: record.Metadata}, map[string]string{ownUpload: c.mark})
+	headers, meta, err := describe(adapters.PutOptions{Headers: record.Headers, Metadata: record.Metadata, StorageClass: record.StorageClass}, map[string]string{ownUpload: c.mark})
 	if err != nil {
 		return adapters.Info{}, err
 	}

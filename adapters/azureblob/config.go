@@ -51,6 +51,7 @@ func capabilities(prefixBytes int) adapters.Capabilities {
 		MaxKeyBytes:    maxKeyBytes - prefixBytes,
 		ConditionalPut: true, ConditionalDelete: true,
 		StorageClasses: []string{"Hot", "Cool", "Cold"},
+		S3Classes:      map[string]string{"STANDARD_IA": "Cool", "GLACIER_IR": "Cold"},
 	}
 }
 

@@ -58,7 +58,9 @@ func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch s
 		Key: key, Size: size, ETag: etag(out.ETag), ModTime: utc(out.LastModified), StorageClass: value(out.AccessTier),
 		Headers: headersOf(out.ContentType, out.ContentEncoding, out.ContentLanguage, out.ContentDisposition, out.CacheControl),
 	}
-	undescribe(&info, out.Metadata)
+	if mine := undescribe(&info, out.Metadata); info.StorageClass == "" {
+		info.StorageClass = mine[ownClass]
+	}
 	return httpstore.NewDownload(ctx, out.Body, length), info, nil
 }
 

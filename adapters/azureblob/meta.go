@@ -19,6 +19,7 @@ const own = "gelato_"
 const (
 	ownUpload = own + "upload" // upload id and CRC-64/NVME of an object made of parts: a completion repeated knows its own work
 	ownKey    = own + "key"    // of a hidden blob: the key of the upload
+	ownClass  = own + "class"  // access tier that was asked for: Azurite does not tell it with the bytes
 )
 
 // maxMetadata is the most that names and values of one blob may have together, in bytes.
@@ -85,6 +86,9 @@ func describe(o adapters.PutOptions, more map[string]string) (*blob.HTTPHeaders,
 	for name, text := range more {
 		meta[name] = &text
 	}
+	if o.StorageClass != "" {
+		meta[ownClass] = &o.StorageClass
+	}
 	total := 0
 	for name, v := range meta {
 		total += len(name) + len(*v)
@@ -108,7 +112,7 @@ func undescribe(info *adapters.Info, meta map[string]*string) map[string]string 
 			*h = text
 			continue
 		}
-		if name == ownUpload || name == ownKey {
+		if name == ownUpload || name == ownKey || name == ownClass {
 			mine[name] = text
 			continue
 		}

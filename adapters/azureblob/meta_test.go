@@ -30,7 +30,7 @@ func TestNames(t *testing.T) {
 }
 
 func FuzzNames(f *testing.F) {
-	for _, name := range []string{"a", "with-dash", "_2d", "__2d", "a_5f", "gelato_", "gelato_5f", "gelato_expires", "gelato_upload", "gelato_key", "0", "!#$%&'*+-.^_`|~", "_5", "5f_5f5f"} {
+	for _, name := range []string{"a", "with-dash", "_2d", "__2d", "a_5f", "gelato_", "gelato_5f", "gelato_expires", "gelato_upload", "gelato_key", "gelato_class", "0", "!#$%&'*+-.^_`|~", "_5", "5f_5f5f"} {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -39,7 +39,7 @@ func FuzzNames(f *testing.F) {
 		}
 		text := encodeName(name)
 		_, isHeader := contentHeaders(new(adapters.ContentHeaders))[text]
-		if !identifier.MatchString(text) || isHeader || text == ownUpload || text == ownKey {
+		if !identifier.MatchString(text) || isHeader || text == ownUpload || text == ownKey || text == ownClass {
 			t.Errorf("%q is kept as %q", name, text)
 		}
 		if got := decodeName(strings.ToUpper(text)); got != name {

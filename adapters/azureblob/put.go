@@ -53,7 +53,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	if err := s.checkClass(o.StorageClass); err != nil {
+	if o.StorageClass, err = s.tierOf(o.StorageClass); err != nil {
 		return adapters.Info{}, err
 	}
 	headers, meta, err := describe(o, nil)
@@ -166,11 +166,15 @@ func matching(ifMatch string) *blob.AccessConditions {
 	return &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &quoted}}
 }
 
-func (s *Store) checkClass(class string) error {
-	if class != "" && !slices.Contains(s.caps.StorageClasses, class) {
-		return errs.Newf(errs.InvalidArgument, "there is no storage class %q; there are %q", class, s.caps.StorageClasses).Because("InvalidStorageClass")
+// tierOf returns Azure's name of a storage class, "" for the account's default.
+func (s *Store) tierOf(class string) (string, error) {
+	if name, ok := s.caps.S3Classes[class]; ok {
+		return name, nil
 	}
-	return nil
+	if class != "" && !slices.Contains(s.caps.StorageClasses, class) {
+		return "", errs.Newf(errs.InvalidArgument, "there is no storage class %q; there are %q", class, s.caps.StorageClasses).Because("InvalidStorageClass")
+	}
+	return class, nil
 }
 
 func tier(class string) *blob.AccessTier {

@@ -25,7 +25,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 	if _, err := writeConditions(o); err != nil {
 		return "", err
 	}
-	if err := s.checkClass(o.StorageClass); err != nil {
+	if o.StorageClass, err = s.tierOf(o.StorageClass); err != nil {
 		return "", err
 	}
 	if _, _, err := describe(o, map[string]string{ownUpload: strings.Repeat("0", ownUploadBytes)}); err != nil {
