@@ -45,6 +45,7 @@ fuzz: ## each fuzz target for FUZZTIME (default 30s)
 lint: $(TOOLS) ## go vet and staticcheck
 	go vet ./...
 	bin/tools/staticcheck ./...
+	$(if $(wildcard /usr/include/rados/librados.h),go vet -tags ceph ./adapters/... && bin/tools/staticcheck -tags ceph ./adapters/cephrados)
 
 check: lint ## lint, formatting, go.mod, generated code
 	tools/check.sh

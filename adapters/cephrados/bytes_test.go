@@ -93,6 +93,24 @@ func TestDamagedTable(t *testing.T) {
 	}
 }
 
+// TestProof wants the OSD's checksum to tell right bytes from others.
+func TestProof(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), nil))
+	b := pattern(1, 1<<20)
+	info := put(t, s, "key", b)
+	oid := "gelato.data." + info.ETag + ".0"
+	if err := cephrados.Prove(s, oid, b); err != nil {
+		t.Errorf("Prove of what was put: %v", err)
+	}
+	if err := cephrados.Pool(s).Write(oid, []byte{b[99] ^ 1}, 99); err != nil {
+		t.Fatal(err)
+	}
+	if err := cephrados.Prove(s, oid, b); err == nil {
+		t.Error("Prove of other bytes succeeds")
+	}
+}
+
 // TestManyParts completes an upload of more parts than one page of rows has, and reads across them.
 func TestManyParts(t *testing.T) {
 	t.Parallel()

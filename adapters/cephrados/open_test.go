@@ -4,6 +4,7 @@ package cephrados_test
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net"
 	"os/exec"
@@ -87,6 +88,40 @@ func TestOpenRefused(t *testing.T) {
 			t.Errorf("Open after %v: %v, want %v", time.Since(start), err, errs.DeadlineExceeded)
 		}
 	})
+}
+
+// TestReader opens a pool as a user who may only read it.
+func TestReader(t *testing.T) {
+	t.Parallel()
+	c := shared.Get(t)
+	conf := config(c, nil)
+	b := pattern(1, 5<<20)
+	put(t, open(t, conf), "key", b)
+	key, err := exec.CommandContext(t.Context(), "ceph", "-c", c.ConfPath, "auth", "get-or-create-key", "client.reader", "mon", "allow r", "osd", "allow r pool="+c.Pool).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf.Access, conf.Security = "reader", strings.TrimSpace(string(key))
+	conf.Options["readOnly"] = "true"
+	s := open(t, conf)
+	wantObject(t, s, "key", b)
+	if page, err := s.List(t.Context(), "", "", 10); err != nil || len(page.Objects) != 1 {
+		t.Errorf("List = %+v, %v, want one object", page, err)
+	}
+	if _, err := s.Put(t.Context(), "key", strings.NewReader("x"), 1, adapters.PutOptions{}); !errs.Is(err, errs.PermissionDenied) {
+		t.Errorf("Put: %v, want %v", err, errs.PermissionDenied)
+	}
+	if err := s.Delete(t.Context(), "key", ""); !errs.Is(err, errs.PermissionDenied) {
+		t.Errorf("Delete: %v, want %v", err, errs.PermissionDenied)
+	}
+	conf.Options["namespace"] = rand.Text() // where nothing was ever written
+	s = open(t, conf)
+	if page, err := s.List(t.Context(), "", "", 10); err != nil || len(page.Objects) != 0 {
+		t.Errorf("List of nothing = %+v, %v", page, err)
+	}
+	if _, err := s.Head(t.Context(), "key"); !errs.Is(err, errs.NotFound) {
+		t.Errorf("Head where nothing is: %v, want %v", err, errs.NotFound)
+	}
 }
 
 func TestIndexShards(t *testing.T) {
