@@ -6,7 +6,7 @@
 //     blocks, so uploads are exclusive (Capabilities.ExclusiveUploads): the one that was disturbed fails cleanly, it is never mixed.
 //   - An upload's headers, metadata and storage class wait in a small hidden blob, which is also what makes it open (hidden.go).
 //   - x-ms-content-crc64, Azure's CRC64, is CRC-64/NVME in little-endian form: where the store is found to refuse a wrong one it is sent
-//     along and proves the bytes; else the checksum that the store answers with is compared, or its MD5.
+//     along and proves the bytes; else the checksum that the store answers with is compared, or, of small bodies, its MD5.
 //   - Keys stay as they are in the container. What Azure would change or refuse is refused before it is asked (names.go).
 //   - Listings start at any key by the parameter startFrom; a store without it (Azurite) is scanned from the nearest place that is
 //     remembered (marks.go). Both the order of UTF-8 and that of UTF-16 come out as the former (order.go).

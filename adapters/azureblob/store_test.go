@@ -131,13 +131,13 @@ func TestProofs(t *testing.T) {
 	srv.CreateContainer("azurite")
 	srv.CreateContainer("twin")
 	proxy := newTwin(t, &twin{target: "http://" + u.Host, compare: strings.Compare}) + u.Path
-	body := random(300 << 10)
+	body := random(maxMD5)
 	crc := crc64nvme.Checksum(body)
 	for _, c := range []struct {
 		name           string
 		endpoint       string
 		known, unknown string // proof of a PUT with its CRC64 known beforehand, and without
-		part           string // proof of a part with its CRC64 unknown
+		part           string // proof of a part, and of a large PUT, with the CRC64 unknown
 	}{
 		{"azurite", srv.Endpoint, proofMD5, proofMD5, ""},
 		{"twin", proxy, proofCheckedCRC, proofStoreCRC, proofStoreCRC},
@@ -148,6 +148,11 @@ func TestProofs(t *testing.T) {
 			if err != nil || info.Proof != want || !info.Verified {
 				t.Errorf("%s: Put = proof %q, %v, want %q", c.name, info.Proof, err, want)
 			}
+		}
+		large := random(maxMD5 + 1)
+		info, err := s.Put(t.Context(), "k", bytes.NewReader(large), int64(len(large)), adapters.PutOptions{})
+		if err != nil || info.Proof != c.part || info.Verified != (c.part != "") {
+			t.Errorf("%s: Put of a large body = proof %q, %v, want %q", c.name, info.Proof, err, c.part)
 		}
 		id, err := s.CreateUpload(t.Context(), "parts", adapters.PutOptions{})
 		if err != nil {
@@ -162,7 +167,7 @@ func TestProofs(t *testing.T) {
 			parts = append(parts, p)
 		}
 		whole := crc64nvme.Checksum(append(bytes.Clone(body), body...))
-		info, err := s.CompleteUpload(t.Context(), "parts", id, parts, adapters.PutOptions{})
+		info, err = s.CompleteUpload(t.Context(), "parts", id, parts, adapters.PutOptions{})
 		if err != nil || info.Proof != c.part || c.part != "" && (info.CRC64 == nil || *info.CRC64 != whole) {
 			t.Errorf("%s: CompleteUpload = %+v, %v, want proof %q", c.name, info, err, c.part)
 		}
