@@ -111,10 +111,19 @@ func Open(c adapters.Config) (*Store, error) {
 	return s, nil
 }
 
-// roundTrip uses the transport bare: no redirects, and no *url.Error with the query in it.
+// roundTrip uses the transport bare: no redirects, and no *url.Error with the query in it. What is not a blob's bytes is bounded.
 type roundTrip struct{ *http.Transport }
 
-func (t roundTrip) Do(req *http.Request) (*http.Response, error) { return t.RoundTrip(req) }
+func (t roundTrip) Do(req *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if req.Method != http.MethodGet || resp.StatusCode >= 300 || strings.Contains(req.URL.RawQuery, "comp=") {
+		httpstore.Bound(resp)
+	}
+	return resp, nil
+}
 
 // Capabilities implements adapters.Store.
 func (s *Store) Capabilities() adapters.Capabilities { return s.caps }

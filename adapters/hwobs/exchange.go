@@ -18,9 +18,6 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
-// maxXML bounds an answer that is read whole: a listing of 1,000 keys of 1,024 bytes, each byte escaped.
-const maxXML = 16 << 20
-
 // standIn is the host that the SDK signs for in OBS's own dialect, where the host is not signed: it takes no IP address there.
 const standIn = "http://obs"
 
@@ -79,13 +76,11 @@ func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // readAnswer reads an answer that is no object's bytes, as the SDK would without a bound, and mends it for the SDK.
 func (x *exchange) readAnswer(resp *http.Response) error {
-	body, err := io.ReadAll(io.LimitReader(s3shape.LegalXML(resp.Body), maxXML+1))
+	httpstore.Bound(resp)
+	body, err := io.ReadAll(s3shape.LegalXML(resp.Body))
 	resp.Body.Close()
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)
-	}
-	if len(body) > maxXML {
-		return errs.Newf(errs.Unavailable, "the store's answer has more than %d bytes", maxXML).Because("MalformedAnswer")
 	}
 	// The SDK would decode the prefix and marker that the store repeats too, which Ceph does not encode: keys are decoded here.
 	body = bytes.Replace(body, []byte("<EncodingType>"+encoding+"<"), []byte("<EncodingType>"+encoded+"<"), 1)

@@ -279,7 +279,7 @@ func TestAnswersThatMakeNoSense(t *testing.T) {
 		}, errs.FailedPrecondition},
 		{"an answer without end", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
-			for range maxXML>>20 + 2 {
+			for range httpstore.MaxAnswer>>20 + 2 {
 				if _, err := w.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil {
 					return
 				}

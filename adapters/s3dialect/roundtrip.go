@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/opensds/gelato/adapters/httpstore"
 	"github.com/opensds/gelato/adapters/s3shape"
 )
 
@@ -12,10 +13,17 @@ type roundTrip struct{ t *http.Transport }
 
 func (r roundTrip) Do(req *http.Request) (*http.Response, error) {
 	resp, err := r.t.RoundTrip(req)
-	if err == nil && answersXML(req) {
+	if err != nil {
+		return nil, err
+	}
+	xml := answersXML(req)
+	if xml || req.Method != http.MethodGet || resp.StatusCode >= 300 {
+		httpstore.Bound(resp)
+	}
+	if xml {
 		resp.Body = s3shape.LegalXML(resp.Body)
 	}
-	return resp, err
+	return resp, nil
 }
 
 // answersXML says that a request is a listing or about an upload, never for the bytes of an object.
