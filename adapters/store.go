@@ -48,7 +48,8 @@ type Store interface {
 	// Copy makes the object key of the bytes of the object from inside the store, so that they do not travel. Headers, metadata and storage class are
 	// those of o, nothing is taken over. An absent source is NotFound; with ifMatch set another ETag of the source is FailedPrecondition; a source above
 	// Capabilities.MaxCopySize is InvalidArgument. A CRC64 of o is that of the source: a store that computes another one is DataLoss and nothing stays
-	// visible. Whole or not at all, as Put; key and from may be the same. Without Capabilities.ServerCopy it is Unimplemented.
+	// visible. Whole or not at all, as Put. key and from may be the same: then the bytes stay whatever comes of it. Without Capabilities.ServerCopy
+	// it is Unimplemented.
 	Copy(ctx context.Context, key, from, ifMatch string, o PutOptions) (Info, error)
 
 	// List returns up to limit objects whose keys begin with prefix and sort after after, in UTF-8 byte order of keys, also across pages.

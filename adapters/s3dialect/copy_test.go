@@ -77,3 +77,27 @@ func TestCopyAnswers(t *testing.T) {
 		}
 	}
 }
+
+// TestCopyOntoItselfWrong copies an object onto itself and expects other bytes than it has: it stays.
+func TestCopyOntoItselfWrong(t *testing.T) {
+	t.Parallel()
+	right, wrong := crc64nvme.Checksum([]byte("body")), uint64(1)
+	var deleted atomic.Bool
+	s := openAt(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"tag"`)
+		switch {
+		case r.Method == http.MethodHead:
+			w.Header().Set("Content-Length", "4")
+		case r.Method == http.MethodDelete && r.URL.Path == "/bucket/key":
+			deleted.Store(true)
+		case r.Header.Get("X-Amz-Copy-Source") != "":
+			_, _ = io.WriteString(w, `<CopyObjectResult><ETag>"tag"</ETag><ChecksumCRC64NVME>`+*formatCRC(right)+`</ChecksumCRC64NVME></CopyObjectResult>`)
+		}
+	}))
+	if _, err := s.Copy(t.Context(), "key", "key", "", adapters.PutOptions{CRC64: &wrong}); !errs.Is(err, errs.DataLoss) {
+		t.Errorf("Copy = %v, want %v", err, errs.DataLoss)
+	}
+	if deleted.Load() {
+		t.Error("the one object was deleted")
+	}
+}
