@@ -99,7 +99,7 @@ func (s *Store) complete(ctx context.Context, u openUpload, mark string, named [
 	}
 	w := s.newWrite(ctx, u.shard)
 	w.table = true
-	e.ETag = w.id
+	e.ETag = etagOf(w.id)
 	if err = w.lease(); err == nil { // also without a table: it settles unknown outcomes
 		if e.Data, err = tableOf(w, pieces); err == nil {
 			err = s.publish(w, u.place, e, o, u.ending(stored, used))

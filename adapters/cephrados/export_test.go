@@ -30,6 +30,9 @@ func Sweep(ctx context.Context, s *Store, now time.Time) error {
 // SweepNow makes a pass without waiting for anything.
 func (s *Store) SweepNow(ctx context.Context, now time.Time) error { return s.sweep(ctx, now) }
 
+// ID is under which id the object with this ETag was written.
+func ID(etag string) string { return strings.TrimPrefix(etag, etagPrefix) }
+
 // Pool is librados below the store.
 func Pool(s *Store) *rados.IOContext { return s.io }
 

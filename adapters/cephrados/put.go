@@ -47,7 +47,7 @@ func (s *Store) putWith(w *write, at place, body io.Reader, size int64, o adapte
 	if err := checkCRC(o.CRC64, crc); err != nil {
 		return adapters.Info{}, err
 	}
-	e := entry{ETag: w.id, Time: time.Now().UTC(), CRC64: crc, Data: w.data(), Headers: headersOf(o.Headers), Metadata: o.Metadata}
+	e := entry{ETag: etagOf(w.id), Time: time.Now().UTC(), CRC64: crc, Data: w.data(), Headers: headersOf(o.Headers), Metadata: o.Metadata}
 	if err := s.publish(w, at, e, o, change{}); err != nil {
 		return adapters.Info{}, err
 	}

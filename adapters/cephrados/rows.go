@@ -23,6 +23,7 @@ const (
 	uploadRow   = "u"
 	partRow     = "q"
 	idLength    = 32
+	etagPrefix  = "rados-"
 	maxRowBytes = 256 << 10 // of headers and metadata of one object
 )
 
@@ -51,6 +52,9 @@ func newID() string {
 	rand.Read(b[:]) // never fails
 	return hex.EncodeToString(b[:])
 }
+
+// etagOf makes the ETag of what was written under an id. A bare id would be taken for an MD5, and with other stores' MD5s the object would differ always.
+func etagOf(id string) string { return etagPrefix + id }
 
 // validID reports whether an id from outside has the form of ours.
 func validID(id string) bool {
