@@ -103,7 +103,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 }
 
 // maxMD5 is the largest body whose MD5 is computed, in bytes. Azure answers with CRC64, which costs next to nothing; only Azurite has MD5 alone, and for
-// a large body that takes more of the processor than all else that is done here. Those stay unproven, and their writers read them back.
+// a large body that takes more of the processor than all else that is done here. Those stay unproven: jobs read them back, the S3 gateway does not.
 const maxMD5 = 256 << 10
 
 // body prepares the body of a request. MD5 is computed only while it is what the store answers with.
