@@ -1,11 +1,9 @@
 package azureblob
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -207,17 +205,11 @@ type whole struct {
 
 func wholeOf(parts []adapters.Part) (whole, error) {
 	var w whole
-	if len(parts) == 0 || len(parts) > maxParts {
-		return w, errs.Newf(errs.InvalidArgument, "an upload is completed with 1 to %d parts", maxParts)
-	}
-	if !slices.IsSortedFunc(parts, func(a, b adapters.Part) int { return cmp.Compare(a.N, b.N) }) {
-		return w, errs.Newf(errs.InvalidArgument, "the parts are not in ascending order").Because("InvalidPartOrder")
+	if err := adapters.CheckParts(parts, maxParts); err != nil {
+		return w, err
 	}
 	unproven := false
-	for i, p := range parts {
-		if i > 0 && p.N == parts[i-1].N {
-			return w, errs.Newf(errs.InvalidArgument, "part %d is named twice", p.N).Because("InvalidPartOrder")
-		}
+	for _, p := range parts {
 		if raw, err := hex.DecodeString(p.ETag); err != nil || len(raw) != len(blockID{}.try) {
 			return w, errs.Newf(errs.FailedPrecondition, "part %d is none of this store", p.N).Because("InvalidPart")
 		}

@@ -4,9 +4,6 @@ package cephrados
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"time"
 
 	"github.com/opensds/gelato/adapters"
@@ -17,10 +14,10 @@ import (
 // CompleteUpload implements adapters.Store. No byte is copied: the object's data is a table of its parts. The entry remembers the
 // upload and its parts, so that completing again finds out that it is done.
 func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts []adapters.Part, o adapters.PutOptions) (adapters.Info, error) {
-	if err := checkParts(parts); err != nil {
+	if err := adapters.CheckParts(parts, maxParts); err != nil {
 		return adapters.Info{}, err
 	}
-	mark := uploadMark(uploadID, parts)
+	mark := adapters.UploadMark(uploadID, parts)
 	for {
 		u, err := s.findUpload(ctx, key, uploadID)
 		if errs.Is(err, errs.NotFound) && u.shard != "" {
@@ -41,29 +38,6 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 			return adapters.Info{}, fail("complete upload", err)
 		}
 	}
-}
-
-func checkParts(parts []adapters.Part) error {
-	if len(parts) == 0 {
-		return errs.New(errs.InvalidArgument, "an upload needs at least one part", nil).Because("Parts")
-	}
-	last := 0
-	for _, p := range parts {
-		if p.N <= last || p.N > maxParts {
-			return errs.Newf(errs.InvalidArgument, "parts must be in ascending order of their numbers, 1 to %d", maxParts).Because("PartOrder")
-		}
-		last = p.N
-	}
-	return nil
-}
-
-// uploadMark names an upload and exactly these parts of it.
-func uploadMark(id string, parts []adapters.Part) string {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d %s\n", p.N, p.ETag)
-	}
-	return id + " " + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // complete tries once; errChanged says that the upload changed meanwhile.

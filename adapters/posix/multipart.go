@@ -2,9 +2,6 @@ package posix
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
 	"os"
 	"strconv"
@@ -68,7 +65,7 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	if err != nil {
 		return adapters.Info{}, err
 	}
-	if err := checkParts(parts); err != nil {
+	if err := adapters.CheckParts(parts, maxParts); err != nil {
 		return adapters.Info{}, err
 	}
 	unlock, err := s.area.locks.lock("upload " + uploadID)
@@ -83,7 +80,7 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	if dir != nil {
 		defer dir.Close()
 	}
-	mark := uploadMark(uploadID, parts)
+	mark := adapters.UploadMark(uploadID, parts)
 	if info, ok, derr := s.completed(full, mark); derr != nil {
 		return adapters.Info{}, derr
 	} else if ok {
@@ -99,29 +96,6 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	}
 	s.dropUpload(uploadID)
 	return info, nil
-}
-
-func checkParts(parts []adapters.Part) error {
-	if len(parts) == 0 {
-		return errs.New(errs.InvalidArgument, "an upload needs at least one part", nil).Because("Parts")
-	}
-	last := 0
-	for _, p := range parts {
-		if p.N <= last || p.N > maxParts {
-			return errs.Newf(errs.InvalidArgument, "parts must be in ascending order of their numbers, 1 to %d", maxParts).Because("PartOrder")
-		}
-		last = p.N
-	}
-	return nil
-}
-
-// uploadMark names an upload and exactly these parts of it.
-func uploadMark(id string, parts []adapters.Part) string {
-	h := sha256.New()
-	for _, p := range parts {
-		fmt.Fprintf(h, "%d %s\n", p.N, p.ETag)
-	}
-	return id + " " + hex.EncodeToString(h.Sum(nil)[:16])
 }
 
 // completed returns the object of a key if it was made by the upload with this mark.

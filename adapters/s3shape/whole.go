@@ -6,7 +6,6 @@ import (
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/opensds/gelato/adapters"
@@ -36,17 +35,11 @@ type Whole struct {
 // WholeOf is InvalidArgument unless the parts are 1 to 10,000 and in ascending order of N.
 func WholeOf(parts []adapters.Part) (Whole, error) {
 	w := Whole{Verified: true}
-	if len(parts) == 0 || len(parts) > MaxParts {
-		return w, errs.Newf(errs.InvalidArgument, "an upload is completed with 1 to %d parts", MaxParts)
-	}
-	if !slices.IsSortedFunc(parts, func(a, b adapters.Part) int { return cmp.Compare(a.N, b.N) }) {
-		return w, errs.Newf(errs.InvalidArgument, "the parts are not in ascending order").Because("InvalidPartOrder")
+	if err := adapters.CheckParts(parts, MaxParts); err != nil {
+		return w, err
 	}
 	sums, md5s := md5.New(), true
-	for i, p := range parts {
-		if i > 0 && p.N == parts[i-1].N {
-			return w, errs.Newf(errs.InvalidArgument, "part %d is named twice", p.N).Because("InvalidPartOrder")
-		}
+	for _, p := range parts {
 		w.CRC64 = checksum.CombineCRC64(w.CRC64, p.CRC64, p.Size)
 		w.Size += p.Size
 		w.Verified = w.Verified && p.Verified
