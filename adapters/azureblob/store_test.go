@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,6 +20,12 @@ import (
 	"github.com/opensds/gelato/internal/testbed"
 	"github.com/opensds/gelato/internal/testbed/faultproxy"
 )
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(b)
+	return b
+}
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
