@@ -20,10 +20,18 @@ const (
 	LeaseTime = leaseTime
 )
 
+// settle waits for what the store does in the background. Nobody may use it meanwhile, its own sweeper included: a WaitGroup is not to be waited for
+// while others begin.
+func settle(s *Store) {
+	s.stopSweeping()
+	s.tasks.Wait()
+	s.startSweeping()
+}
+
 // Sweep waits for what the store does in the background and then makes a pass, as of a time.
 func Sweep(ctx context.Context, s *Store, now time.Time) error {
 	s.dropSpares()
-	s.tasks.Wait()
+	settle(s)
 	return s.sweep(ctx, now)
 }
 
@@ -38,7 +46,7 @@ func Pool(s *Store) *rados.IOContext { return s.io }
 
 // BuffersUsed waits for what the store does in the background and says how much of the budget is used then.
 func BuffersUsed(s *Store) int64 {
-	s.tasks.Wait()
+	settle(s)
 	return s.buffers.used.Load()
 }
 
