@@ -90,7 +90,7 @@ func goEnv(ctx context.Context, dir, name string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// copyModules copies to dir what a module proxy must have so that the binary builds: the archives of the modules it is made of, and every
+// copyModules copies to dir what a module proxy must have so that the binary builds, with librados too: the archives of the modules it is made of, and every
 // go.mod at hand.
 func copyModules(ctx context.Context, root, dir string) error {
 	cache, err := goEnv(ctx, root, "GOMODCACHE")
@@ -98,7 +98,7 @@ func copyModules(ctx context.Context, root, dir string) error {
 		return err
 	}
 	cache = filepath.Join(cache, "cache", "download")
-	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-f", "{{with .Module}}{{if .Version}}{{.Path}}/@v/{{.Version}}{{end}}{{end}}", "./cmd/gelato")
+	cmd := exec.CommandContext(ctx, "go", "list", "-deps", "-tags", "ceph", "-f", "{{with .Module}}{{if .Version}}{{.Path}}/@v/{{.Version}}{{end}}{{end}}", "./cmd/gelato")
 	cmd.Dir = root
 	out, err := cmd.Output()
 	if err != nil {
