@@ -2,6 +2,4 @@
 // bucket is filled on the first, copied to a bucket on the second by a plan, and relocated there itself. What arrived is judged three times: by S3
 // (every byte, headers, metadata, the listing), by the job's report, and by the store's own client, which knows nothing of Gelato. Only its
 // own tests use it.
-//
-// GELATO_SOAK=1 takes 200 objects of 250 MiB a pair, of up to 64 MiB, in place of 40 of 60 MiB.
 package matrix

@@ -3,7 +3,6 @@ package matrix
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -22,10 +21,7 @@ func TestMatrix(t *testing.T) {
 	if testbed.Short() {
 		t.Skip("needs real servers")
 	}
-	n, bytes, largest := 40, int64(60<<20), int64(24<<20)
-	if os.Getenv("GELATO_SOAK") == "1" {
-		n, bytes, largest = 200, 250<<20, 64<<20
-	}
+	const n, bytes, largest = 200, 250 << 20, 64 << 20 // of each pair
 	stores, others := servers(t, bytes)
 	m := &matrix{objects: describe(dataset.Mixed(n, bytes, largest)), Gelato: testbed.StartGelato(t, testbed.GelatoOptions{
 		Args: []string{"--garbage-grace", "1s", "--sweep-interval", "1s", "--log-level", "warn"},
