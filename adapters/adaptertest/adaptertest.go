@@ -39,6 +39,10 @@ type Harness struct {
 	// about n bytes (a full disk, a broken connection), until it is called with -1. The suite demands that such a write leaves nothing.
 	Failing func(t *testing.T) (s adapters.Store, failAfter func(n int64))
 
+	// MixesETags says that the server under test looks at the ETag and at the bytes of a Get at different moments, so that while the object is
+	// replaced an answer may have those of two objects.
+	MixesETags bool
+
 	// Slow says how long a call with a dead context may take. Zero means 5 seconds.
 	Slow time.Duration
 }

@@ -24,6 +24,8 @@ type Shared[S any] struct {
 	once   sync.Once
 	owner  owner
 	server S
+
+	skipped bool
 }
 
 // Main runs the tests, ends the server, and returns the exit code.
@@ -37,15 +39,19 @@ func (s *Shared[S]) Main(m *testing.M) int {
 	return code
 }
 
-// Get returns the server. A test that finds it did not start fails.
+// Get returns the server. A test that finds it did not start fails, or is skipped as the first one was.
 func (s *Shared[S]) Get(t testing.TB) S {
 	t.Helper()
 	started := false
 	s.once.Do(func() {
 		s.owner.TB = t
+		defer func() { s.skipped = t.Skipped() }()
 		s.server = s.Start(&s.owner)
 		s.owner.started, started = true, true
 	})
+	if s.skipped {
+		t.Skip("the shared server is left out")
+	}
 	if !s.owner.started && !started {
 		t.Fatal("the shared server did not start: see the test that asked for it first")
 	}
