@@ -8,6 +8,17 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
+// CheckPart returns InvalidArgument unless a part may have this number, 1 to most, and size; a negative size is unknown.
+func CheckPart(n, most int, size, maxSize int64) error {
+	switch {
+	case n < 1 || n > most:
+		return errs.Newf(errs.InvalidArgument, "part %d is not 1 to %d", n, most)
+	case size > maxSize:
+		return errs.Newf(errs.InvalidArgument, "a part of %d bytes is more than %d", size, maxSize).Because("EntityTooLarge")
+	}
+	return nil
+}
+
 // CheckParts returns InvalidArgument unless an upload can be completed with these parts: 1 to most, in ascending order of their numbers, which are 1 to most too.
 func CheckParts(parts []Part, most int) error {
 	if len(parts) == 0 {

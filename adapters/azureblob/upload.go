@@ -47,12 +47,10 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	if err != nil {
 		return adapters.Part{}, err
 	}
-	switch {
-	case n < 1 || n > maxParts:
-		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "part %d is not 1 to %d", n, maxParts)
-	case size > maxPartSize:
-		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of %d bytes is more than %d", size, int64(maxPartSize)).Because("EntityTooLarge")
-	case size < 0:
+	if err := adapters.CheckPart(n, maxParts, size, maxPartSize); err != nil {
+		return adapters.Part{}, err
+	}
+	if size < 0 {
 		return s.spool.PutPart(ctx, key, uploadID, n, r, crc64)
 	}
 	if _, err := s.readRecord(ctx, key, uploadID); err != nil {

@@ -54,14 +54,13 @@ func (s *Store) uploadKey(key, uploadID string) (string, error) {
 // PutPart implements adapters.Store.
 func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
 	name, err := s.uploadKey(key, uploadID)
-	switch {
-	case err != nil:
+	if err != nil {
 		return adapters.Part{}, err
-	case n < 1 || n > s3shape.MaxParts:
-		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "part %d is not 1 to %d", n, s3shape.MaxParts)
-	case size > maxPartSize:
-		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of %d bytes is more than %d", size, int64(maxPartSize)).Because("EntityTooLarge")
-	case size < 0:
+	}
+	if err := adapters.CheckPart(n, s3shape.MaxParts, size, maxPartSize); err != nil {
+		return adapters.Part{}, err
+	}
+	if size < 0 {
 		return s.spool.PutPart(ctx, key, uploadID, n, r, crc64)
 	}
 	b, err := prepare(ctx, r, size, crc64)
@@ -99,12 +98,9 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	if err := conditions(o); err != nil {
 		return adapters.Info{}, err
 	}
-	w, err := s3shape.WholeOf(parts)
+	w, err := s3shape.WholeOf(parts, o.CRC64)
 	if err != nil {
 		return adapters.Info{}, err
-	}
-	if o.CRC64 != nil && *o.CRC64 != w.CRC64 {
-		return adapters.Info{}, errs.Newf(errs.DataLoss, "the parts do not have the CRC-64/NVME that was announced")
 	}
 	in := &obs.CompleteMultipartUploadInput{Bucket: s.bucket, Key: name, UploadId: uploadID, Parts: make([]obs.Part, len(parts))}
 	for i, p := range parts {

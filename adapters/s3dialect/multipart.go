@@ -87,12 +87,10 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	if err != nil {
 		return adapters.Part{}, err
 	}
-	switch {
-	case n < 1 || n > maxParts:
-		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "part %d is not 1 to %d", n, maxParts)
-	case size > maxPartSize:
-		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "a part of %d bytes is more than %d", size, int64(maxPartSize)).Because("EntityTooLarge")
-	case size < 0:
+	if err := adapters.CheckPart(n, maxParts, size, maxPartSize); err != nil {
+		return adapters.Part{}, err
+	}
+	if size < 0 {
 		return s.spool.PutPart(ctx, key, uploadID, n, r, crc64)
 	}
 	b, framed, err := s.send(ctx, kindPart, r, size, crc64, withCRC)
@@ -145,12 +143,9 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 	if err := s.accepts(o); err != nil {
 		return adapters.Info{}, err
 	}
-	w, err := s3shape.WholeOf(parts)
+	w, err := s3shape.WholeOf(parts, o.CRC64)
 	if err != nil {
 		return adapters.Info{}, err
-	}
-	if o.CRC64 != nil && *o.CRC64 != w.CRC64 {
-		return adapters.Info{}, errs.Newf(errs.DataLoss, "the parts do not have the CRC-64/NVME that was announced")
 	}
 	in := &s3.CompleteMultipartUploadInput{Bucket: &s.bucket, Key: name, UploadId: &id, MultipartUpload: &types.CompletedMultipartUpload{Parts: make([]types.CompletedPart, len(parts))}}
 	for i, p := range parts {

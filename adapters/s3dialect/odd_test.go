@@ -316,7 +316,7 @@ func TestCompletionWithoutAClearAnswer(t *testing.T) {
 	body := []byte("part")
 	sum := md5.Sum(body)
 	part := adapters.Part{N: 1, Size: 4, ETag: hex.EncodeToString(sum[:]), CRC64: crc64nvme.Checksum(body), Verified: true}
-	w, err := s3shape.WholeOf([]adapters.Part{part})
+	w, err := s3shape.WholeOf([]adapters.Part{part}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,16 +13,16 @@ func TestWholeOf(t *testing.T) {
 	// MD5 of "a" and "b", and of the two together as S3 forms it.
 	a := adapters.Part{N: 1, Size: 1, ETag: "0cc175b9c0f1b6a831c399e269772661", Verified: true}
 	b := adapters.Part{N: 7, Size: 1, ETag: "92eb5ffee6ae2fec3ad71c777531578f", Verified: true}
-	w, err := WholeOf([]adapters.Part{a, b})
+	w, err := WholeOf([]adapters.Part{a, b}, nil)
 	if err != nil || w.Size != 2 || !w.Verified || w.ETag != "96e024ba2074fe77e8e965ba43a704be-2" {
 		t.Errorf("WholeOf = %+v, %v", w, err)
 	}
 	for name, parts := range map[string][]adapters.Part{"none": nil, "descending": {b, a}, "twice": {a, a}, "too many": make([]adapters.Part, MaxParts+1)} {
-		if _, err := WholeOf(parts); !errs.Is(err, errs.InvalidArgument) {
+		if _, err := WholeOf(parts, nil); !errs.Is(err, errs.InvalidArgument) {
 			t.Errorf("WholeOf of %s: %v", name, err)
 		}
 	}
-	if w, err := WholeOf([]adapters.Part{{N: 1, ETag: "no-md5"}}); err != nil || w.ETag != "" || w.Verified {
+	if w, err := WholeOf([]adapters.Part{{N: 1, ETag: "no-md5"}}, nil); err != nil || w.ETag != "" || w.Verified {
 		t.Errorf("WholeOf a part that is not verified = %+v, %v", w, err)
 	}
 }

@@ -32,8 +32,9 @@ type Whole struct {
 	Verified bool   // all parts are
 }
 
-// WholeOf is InvalidArgument unless the parts are 1 to 10,000 and in ascending order of N.
-func WholeOf(parts []adapters.Part) (Whole, error) {
+// WholeOf is InvalidArgument unless the parts are 1 to 10,000 and in ascending order of N, and DataLoss unless they have the CRC-64/NVME that was announced,
+// where one was.
+func WholeOf(parts []adapters.Part, announced *uint64) (Whole, error) {
 	w := Whole{Verified: true}
 	if err := adapters.CheckParts(parts, MaxParts); err != nil {
 		return w, err
@@ -46,6 +47,9 @@ func WholeOf(parts []adapters.Part) (Whole, error) {
 		sum, err := hex.DecodeString(p.ETag)
 		md5s = md5s && err == nil && len(sum) == md5.Size && (p.MD5 == nil || bytes.Equal(p.MD5, sum))
 		sums.Write(sum)
+	}
+	if announced != nil && *announced != w.CRC64 {
+		return w, errs.Newf(errs.DataLoss, "the parts do not have the CRC-64/NVME that was announced")
 	}
 	if md5s {
 		w.ETag = hex.EncodeToString(sums.Sum(nil)) + "-" + strconv.Itoa(len(parts))

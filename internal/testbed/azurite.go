@@ -3,7 +3,6 @@ package testbed
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -62,17 +61,7 @@ func Azurite(t testing.TB, o AzuriteOptions) *AzuriteServer {
 func (s *AzuriteServer) begin() (*Process, error) {
 	cmd := exec.Command(s.cmd[0], s.cmd[1:]...)
 	cmd.Dir = s.dir
-	return startAnswering(cmd, s.answers)
-}
-
-// answers asks without a signature: any HTTP answer will do.
-func (s *AzuriteServer) answers() error {
-	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := c.Get(s.address + "/")
-	if err != nil {
-		return err
-	}
-	return resp.Body.Close()
+	return startAnswering(cmd, func() error { return answersHTTP(s.address) })
 }
 
 // CreateContainer makes an empty container.

@@ -2,8 +2,10 @@ package testbed
 
 import (
 	"errors"
+	"net/http"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Server is a real server that a test runs: what all of them have in common. It ends with the test.
@@ -89,4 +91,14 @@ func (s *Server) act(f func(*Process) error) {
 	if err := f(s.proc); err != nil {
 		s.t.Fatalf("signal %s: %v", s.name, err)
 	}
+}
+
+// answersHTTP asks a server without a signature: any HTTP answer will do.
+func answersHTTP(endpoint string) error {
+	c := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := c.Get(endpoint + "/")
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }

@@ -9,6 +9,6 @@ import (
 )
 
 func openRADOS(b *testing.B, _ adapters.Config) lane {
-	b.Skip("needs -tags ceph")
+	b.Fatal("needs -tags ceph")
 	return nil
 }
