@@ -1,6 +1,6 @@
 // Package api is the service that people and scripts talk to: REST under /v1/{tenant}/, described by /openapi.yaml, and the identity
 // of callers (users and access keys), which it keeps and serves to the other services as identitypb. It is the only writer of
-// the collections "users" and "keys".
+// the collections "users", "useraliases" and "keys".
 //
 // Rules:
 //   - One resource per file: its JSON form, the conversions from and to protobuf, its handlers. One line per route in routes.go, and the same in
@@ -48,15 +48,16 @@ type Options struct {
 // Service is REST and identity.
 type Service struct {
 	identitypb.UnimplementedIdentityServer
-	peers  Peers
-	box    *seal.Box
-	users  docstore.Collection[user]
-	keys   docstore.Collection[key]
-	o      Options
-	log    *slog.Logger
-	routes http.Handler
-	decoy  decoy
-	ending chan struct{} // closed when Run ends: streams of events end then
+	peers   Peers
+	box     *seal.Box
+	users   docstore.Collection[user]
+	aliases docstore.Collection[alias]
+	keys    docstore.Collection[key]
+	o       Options
+	log     *slog.Logger
+	routes  http.Handler
+	decoy   decoy
+	ending  chan struct{} // closed when Run ends: streams of events end then
 }
 
 var _ identitypb.IdentityServer = (*Service)(nil)
@@ -74,8 +75,9 @@ func New(docs docstore.Store, box *seal.Box, peers Peers, o Options) (*Service, 
 	}
 	s := &Service{
 		peers: peers, box: box, o: o, log: o.Telemetry.Log,
-		users: docstore.NewCollection[user](docs, userCollection),
-		keys:  docstore.NewCollection[key](docs, keyCollection),
+		users:   docstore.NewCollection[user](docs, userCollection),
+		aliases: docstore.NewCollection[alias](docs, aliasCollection),
+		keys:    docstore.NewCollection[key](docs, keyCollection),
 	}
 	s.ending = make(chan struct{})
 	s.decoy = newDecoy(box)

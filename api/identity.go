@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/proto/identitypb"
 )
 
@@ -25,8 +27,17 @@ var accessForm = regexp.MustCompile(`^[A-Za-z0-9._-]{3,128}$`)
 
 // user is the document of a user, under the name.
 type user struct {
-	Created  time.Time `bson:"created"`
-	Deleting bool      `bson:"deleting,omitempty"` // gets no keys any more
+	Created     time.Time `bson:"created"`
+	Deleting    bool      `bson:"deleting,omitempty"`    // gets no keys any more
+	DisplayName string    `bson:"displayName,omitempty"` // empty: the name
+	Email       string    `bson:"email,omitempty"`
+}
+
+func (u user) displayName(name string) string {
+	if u.DisplayName != "" {
+		return u.DisplayName
+	}
+	return name
 }
 
 // key is the document of an access key, under the access key.
@@ -47,8 +58,40 @@ func (s *Service) GetKey(ctx context.Context, r *identitypb.GetKeyRequest) (*ide
 	if err != nil {
 		return nil, err
 	}
+	u, _, err := s.loadUser(ctx, k.User)
+	if err != nil {
+		return nil, fmt.Errorf("load user of access key: %w", err)
+	}
 	return &identitypb.Key{AccessKey: access, SealedSecret: k.Sealed, User: k.User, Tenant: tenant, Enabled: k.Enabled,
-		CreateTime: timestamppb.New(k.Created)}, nil
+		CreateTime: timestamppb.New(k.Created), CanonicalId: userid.Of(k.User), DisplayName: u.displayName(k.User)}, nil
+}
+
+// GetUser implements identitypb.IdentityServer.
+func (s *Service) GetUser(ctx context.Context, r *identitypb.GetUserRequest) (*identitypb.User, error) {
+	var name string
+	var u user
+	var err error
+	switch by := r.GetBy().(type) {
+	case *identitypb.GetUserRequest_Name:
+		name = by.Name
+		u, _, err = s.loadUser(ctx, name)
+	case *identitypb.GetUserRequest_CanonicalId:
+		if !userid.Valid(by.CanonicalId) {
+			return nil, errNoUser()
+		}
+		name, u, err = s.findUser(ctx, by.CanonicalId)
+	case *identitypb.GetUserRequest_Email:
+		if len(by.Email) > maxEmail || !emailForm.MatchString(by.Email) {
+			return nil, errNoUser()
+		}
+		name, u, err = s.userOfEmail(ctx, by.Email)
+	default:
+		return nil, errs.Newf(errs.InvalidArgument, "a name, a canonical id or an email address is needed")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &identitypb.User{Name: name, CanonicalId: userid.Of(name), DisplayName: u.displayName(name), Email: u.Email}, nil
 }
 
 func (s *Service) loadKey(ctx context.Context, access string) (key, docstore.Rev, error) {
@@ -70,6 +113,12 @@ func (s *Service) EnsureRoot(ctx context.Context, access, secret string) error {
 		return errs.Newf(errs.InvalidArgument, "the root access key must be 3 to 128 letters, digits, '.', '_' or '-'")
 	case len(secret) < 8 || len(secret) > 128:
 		return errs.Newf(errs.InvalidArgument, "the root secret key must have 8 to 128 bytes")
+	}
+	if err := s.noteIDs(ctx); err != nil {
+		return err
+	}
+	if err := s.noteID(ctx, RootUser); err != nil {
+		return err
 	}
 	if _, err := s.users.Insert(ctx, RootUser, user{Created: time.Now().UTC()}); err != nil && !errs.Is(err, errs.AlreadyExists) {
 		return err

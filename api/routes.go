@@ -78,6 +78,7 @@ func (s *Service) table() []route {
 		{"GET", "/users", s.listUsers},
 		{"POST", "/users", s.createUser},
 		{"GET", "/users/{id}", s.getUser},
+		{"PUT", "/users/{id}", s.updateUser},
 		{"DELETE", "/users/{id}", s.deleteUser},
 
 		{"GET", "/keys", s.listKeys},

@@ -125,6 +125,7 @@ func (l lockedWriter) Write(p []byte) (int, error) {
 
 // identity counts its calls.
 type identity struct {
+	identitypb.IdentityClient
 	box     *seal.Box
 	calls   int
 	enabled bool

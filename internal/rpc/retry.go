@@ -26,6 +26,7 @@ import (
 func repeatable() []string {
 	return []string{
 		identitypb.Identity_GetKey_FullMethodName,
+		identitypb.Identity_GetUser_FullMethodName,
 
 		backendpb.Backends_Types_FullMethodName,
 		backendpb.Backends_Get_FullMethodName,

@@ -76,6 +76,8 @@ type Key struct {
 	Tenant        string                 `protobuf:"bytes,4,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Enabled       bool                   `protobuf:"varint,5,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	CanonicalId   string                 `protobuf:"bytes,7,opt,name=canonical_id,json=canonicalId,proto3" json:"canonical_id,omitempty"` // of the user
+	DisplayName   string                 `protobuf:"bytes,8,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"` // of the user
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -152,6 +154,186 @@ func (x *Key) GetCreateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Key) GetCanonicalId() string {
+	if x != nil {
+		return x.CanonicalId
+	}
+	return ""
+}
+
+func (x *Key) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+type GetUserRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to By:
+	//
+	//	*GetUserRequest_Name
+	//	*GetUserRequest_CanonicalId
+	//	*GetUserRequest_Email
+	By            isGetUserRequest_By `protobuf_oneof:"by"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUserRequest) Reset() {
+	*x = GetUserRequest{}
+	mi := &file_identitypb_identity_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUserRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUserRequest) ProtoMessage() {}
+
+func (x *GetUserRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_identitypb_identity_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUserRequest.ProtoReflect.Descriptor instead.
+func (*GetUserRequest) Descriptor() ([]byte, []int) {
+	return file_identitypb_identity_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetUserRequest) GetBy() isGetUserRequest_By {
+	if x != nil {
+		return x.By
+	}
+	return nil
+}
+
+func (x *GetUserRequest) GetName() string {
+	if x != nil {
+		if x, ok := x.By.(*GetUserRequest_Name); ok {
+			return x.Name
+		}
+	}
+	return ""
+}
+
+func (x *GetUserRequest) GetCanonicalId() string {
+	if x != nil {
+		if x, ok := x.By.(*GetUserRequest_CanonicalId); ok {
+			return x.CanonicalId
+		}
+	}
+	return ""
+}
+
+func (x *GetUserRequest) GetEmail() string {
+	if x != nil {
+		if x, ok := x.By.(*GetUserRequest_Email); ok {
+			return x.Email
+		}
+	}
+	return ""
+}
+
+type isGetUserRequest_By interface {
+	isGetUserRequest_By()
+}
+
+type GetUserRequest_Name struct {
+	Name string `protobuf:"bytes,1,opt,name=name,proto3,oneof"`
+}
+
+type GetUserRequest_CanonicalId struct {
+	CanonicalId string `protobuf:"bytes,2,opt,name=canonical_id,json=canonicalId,proto3,oneof"`
+}
+
+type GetUserRequest_Email struct {
+	Email string `protobuf:"bytes,3,opt,name=email,proto3,oneof"` // upper and lower case are the same
+}
+
+func (*GetUserRequest_Name) isGetUserRequest_By() {}
+
+func (*GetUserRequest_CanonicalId) isGetUserRequest_By() {}
+
+func (*GetUserRequest_Email) isGetUserRequest_By() {}
+
+type User struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	CanonicalId   string                 `protobuf:"bytes,2,opt,name=canonical_id,json=canonicalId,proto3" json:"canonical_id,omitempty"` // 64 hex digits, a function of the name
+	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"` // never empty
+	Email         string                 `protobuf:"bytes,4,opt,name=email,proto3" json:"email,omitempty"`                                // may be empty
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *User) Reset() {
+	*x = User{}
+	mi := &file_identitypb_identity_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *User) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*User) ProtoMessage() {}
+
+func (x *User) ProtoReflect() protoreflect.Message {
+	mi := &file_identitypb_identity_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use User.ProtoReflect.Descriptor instead.
+func (*User) Descriptor() ([]byte, []int) {
+	return file_identitypb_identity_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *User) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *User) GetCanonicalId() string {
+	if x != nil {
+		return x.CanonicalId
+	}
+	return ""
+}
+
+func (x *User) GetDisplayName() string {
+	if x != nil {
+		return x.DisplayName
+	}
+	return ""
+}
+
+func (x *User) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
 var File_identitypb_identity_proto protoreflect.FileDescriptor
 
 const file_identitypb_identity_proto_rawDesc = "" +
@@ -159,7 +341,7 @@ const file_identitypb_identity_proto_rawDesc = "" +
 	"\x19identitypb/identity.proto\x12\x12gelato.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\".\n" +
 	"\rGetKeyRequest\x12\x1d\n" +
 	"\n" +
-	"access_key\x18\x01 \x01(\tR\taccessKey\"\xcc\x01\n" +
+	"access_key\x18\x01 \x01(\tR\taccessKey\"\x92\x02\n" +
 	"\x03Key\x12\x1d\n" +
 	"\n" +
 	"access_key\x18\x01 \x01(\tR\taccessKey\x12#\n" +
@@ -168,9 +350,22 @@ const file_identitypb_identity_proto_rawDesc = "" +
 	"\x06tenant\x18\x04 \x01(\tR\x06tenant\x12\x18\n" +
 	"\aenabled\x18\x05 \x01(\bR\aenabled\x12;\n" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime2P\n" +
+	"createTime\x12!\n" +
+	"\fcanonical_id\x18\a \x01(\tR\vcanonicalId\x12!\n" +
+	"\fdisplay_name\x18\b \x01(\tR\vdisplayName\"i\n" +
+	"\x0eGetUserRequest\x12\x14\n" +
+	"\x04name\x18\x01 \x01(\tH\x00R\x04name\x12#\n" +
+	"\fcanonical_id\x18\x02 \x01(\tH\x00R\vcanonicalId\x12\x16\n" +
+	"\x05email\x18\x03 \x01(\tH\x00R\x05emailB\x04\n" +
+	"\x02by\"v\n" +
+	"\x04User\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\fcanonical_id\x18\x02 \x01(\tR\vcanonicalId\x12!\n" +
+	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x14\n" +
+	"\x05email\x18\x04 \x01(\tR\x05email2\x99\x01\n" +
 	"\bIdentity\x12D\n" +
-	"\x06GetKey\x12!.gelato.identity.v1.GetKeyRequest\x1a\x17.gelato.identity.v1.KeyB,Z*github.com/opensds/gelato/proto/identitypbb\x06proto3"
+	"\x06GetKey\x12!.gelato.identity.v1.GetKeyRequest\x1a\x17.gelato.identity.v1.Key\x12G\n" +
+	"\aGetUser\x12\".gelato.identity.v1.GetUserRequest\x1a\x18.gelato.identity.v1.UserB,Z*github.com/opensds/gelato/proto/identitypbb\x06proto3"
 
 var (
 	file_identitypb_identity_proto_rawDescOnce sync.Once
@@ -184,18 +379,22 @@ func file_identitypb_identity_proto_rawDescGZIP() []byte {
 	return file_identitypb_identity_proto_rawDescData
 }
 
-var file_identitypb_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_identitypb_identity_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_identitypb_identity_proto_goTypes = []any{
 	(*GetKeyRequest)(nil),         // 0: gelato.identity.v1.GetKeyRequest
 	(*Key)(nil),                   // 1: gelato.identity.v1.Key
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*GetUserRequest)(nil),        // 2: gelato.identity.v1.GetUserRequest
+	(*User)(nil),                  // 3: gelato.identity.v1.User
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_identitypb_identity_proto_depIdxs = []int32{
-	2, // 0: gelato.identity.v1.Key.create_time:type_name -> google.protobuf.Timestamp
+	4, // 0: gelato.identity.v1.Key.create_time:type_name -> google.protobuf.Timestamp
 	0, // 1: gelato.identity.v1.Identity.GetKey:input_type -> gelato.identity.v1.GetKeyRequest
-	1, // 2: gelato.identity.v1.Identity.GetKey:output_type -> gelato.identity.v1.Key
-	2, // [2:3] is the sub-list for method output_type
-	1, // [1:2] is the sub-list for method input_type
+	2, // 2: gelato.identity.v1.Identity.GetUser:input_type -> gelato.identity.v1.GetUserRequest
+	1, // 3: gelato.identity.v1.Identity.GetKey:output_type -> gelato.identity.v1.Key
+	3, // 4: gelato.identity.v1.Identity.GetUser:output_type -> gelato.identity.v1.User
+	3, // [3:5] is the sub-list for method output_type
+	1, // [1:3] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
 	1, // [1:1] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
@@ -206,13 +405,18 @@ func file_identitypb_identity_proto_init() {
 	if File_identitypb_identity_proto != nil {
 		return
 	}
+	file_identitypb_identity_proto_msgTypes[2].OneofWrappers = []any{
+		(*GetUserRequest_Name)(nil),
+		(*GetUserRequest_CanonicalId)(nil),
+		(*GetUserRequest_Email)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_identitypb_identity_proto_rawDesc), len(file_identitypb_identity_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,7 +21,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Identity_GetKey_FullMethodName = "/gelato.identity.v1.Identity/GetKey"
+	Identity_GetKey_FullMethodName  = "/gelato.identity.v1.Identity/GetKey"
+	Identity_GetUser_FullMethodName = "/gelato.identity.v1.Identity/GetUser"
 )
 
 // IdentityClient is the client API for Identity service.
@@ -30,6 +31,8 @@ const (
 type IdentityClient interface {
 	// GetKey finds an access key; NOT_FOUND when there is none. Callers may keep the answer for 2 s.
 	GetKey(ctx context.Context, in *GetKeyRequest, opts ...grpc.CallOption) (*Key, error)
+	// GetUser finds a user by one of the names; NOT_FOUND when there is none. Callers may keep the answer for 2 s.
+	GetUser(ctx context.Context, in *GetUserRequest, opts ...grpc.CallOption) (*User, error)
 }
 
 type identityClient struct {
@@ -50,12 +53,24 @@ func (c *identityClient) GetKey(ctx context.Context, in *GetKeyRequest, opts ...
 	return out, nil
 }
 
+func (c *identityClient) GetUser(ctx context.Context, in *GetUserRequest, opts ...grpc.CallOption) (*User, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(User)
+	err := c.cc.Invoke(ctx, Identity_GetUser_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // IdentityServer is the server API for Identity service.
 // All implementations must embed UnimplementedIdentityServer
 // for forward compatibility.
 type IdentityServer interface {
 	// GetKey finds an access key; NOT_FOUND when there is none. Callers may keep the answer for 2 s.
 	GetKey(context.Context, *GetKeyRequest) (*Key, error)
+	// GetUser finds a user by one of the names; NOT_FOUND when there is none. Callers may keep the answer for 2 s.
+	GetUser(context.Context, *GetUserRequest) (*User, error)
 	mustEmbedUnimplementedIdentityServer()
 }
 
@@ -68,6 +83,9 @@ type UnimplementedIdentityServer struct{}
 
 func (UnimplementedIdentityServer) GetKey(context.Context, *GetKeyRequest) (*Key, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetKey not implemented")
+}
+func (UnimplementedIdentityServer) GetUser(context.Context, *GetUserRequest) (*User, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUser not implemented")
 }
 func (UnimplementedIdentityServer) mustEmbedUnimplementedIdentityServer() {}
 func (UnimplementedIdentityServer) testEmbeddedByValue()                  {}
@@ -108,6 +126,24 @@ func _Identity_GetKey_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Identity_GetUser_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUserRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(IdentityServer).GetUser(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Identity_GetUser_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(IdentityServer).GetUser(ctx, req.(*GetUserRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Identity_ServiceDesc is the grpc.ServiceDesc for Identity service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -118,6 +154,10 @@ var Identity_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetKey",
 			Handler:    _Identity_GetKey_Handler,
+		},
+		{
+			MethodName: "GetUser",
+			Handler:    _Identity_GetUser_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

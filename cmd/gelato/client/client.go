@@ -1,4 +1,4 @@
-// Package client is the command line of Gelato that speaks REST: backends, buckets, policies, plans, jobs and keys. Only cmd/gelato
+// Package client is the command line of Gelato that speaks REST: backends, buckets, policies, plans, jobs, users and keys. Only cmd/gelato
 // imports it.
 //
 // A command prints to its cobra output and returns an error; main prints its Message to stderr and exits 1. With -o json
@@ -20,7 +20,7 @@ const defaultEndpoint = "http://127.0.0.1:8089"
 func Commands() []*cobra.Command {
 	s := &settings{}
 	commands := []*cobra.Command{
-		backendCommand(s), bucketCommand(s), policyCommand(s), planCommand(s), jobCommand(s), keyCommand(s), versionCommand(s),
+		backendCommand(s), bucketCommand(s), policyCommand(s), planCommand(s), jobCommand(s), userCommand(s), keyCommand(s), versionCommand(s),
 	}
 	for _, c := range commands {
 		c.PersistentFlags().StringVarP(&s.output, "output", "o", "table", "how to print: table or json")

@@ -57,6 +57,10 @@ func TestRequests(t *testing.T) {
 		{args: "plan run c -o json", line: "POST /plans/c/run", answer: `{"jobId":"j2"}`, out: "{\n  \"jobId\": \"j2\"\n}\n"},
 		{args: "job show j", line: "GET /jobs/j", answer: `{"id":"j","etaSeconds":null,"error":"a\u001b[31m"}`, out: "error  a [31m\n"},
 		{args: "job cancel j", line: "POST /jobs/j/cancel", answer: `{"id":"j"}`},
+		{args: "user create ann --display-name Ann --email a@example.com", line: "POST /users", body: `{"name":"ann","displayName":"Ann","email":"a@example.com"}`, answer: `{"name":"ann","canonicalId":"c0"}`, out: "canonicalId  c0\n"},
+		{args: "user update ann --email=", line: "PUT /users/ann", body: `{"email":""}`, answer: `{}`},
+		{args: "user show ann", line: "GET /users/ann", answer: `{"name":"ann"}`, out: "name  ann\n"},
+		{args: "user rm ann", line: "DELETE /users/ann"},
 		{args: "key create ann", line: "POST /keys", body: `{"user":"ann"}`, answer: `{"accessKey":"K","secretKey":"S"}`, out: "secretKey  S\n"},
 		{args: "key disable K", line: "PUT /keys/K", body: `{"status":"disabled"}`, answer: `{}`},
 		{args: "key enable K", line: "PUT /keys/K", body: `{"status":"enabled"}`, answer: `{}`},
@@ -201,7 +205,8 @@ func TestLists(t *testing.T) {
 		"GET /types?limit=1000": {{200, `{"items":[{"name":"posix","description":"a directory","fields":[{"name":"bucketName","description":"its path","required":true},{"name":"options.sync","description":"fsync","default":"true","choices":["true","false"]}],` +
 			`"capabilities":{"maxObjectSize":1099511627776,"maxPutSize":1048576,"multipart":true,"minPartSize":5,"maxPartSize":1024,"maxParts":10000,"maxKeyBytes":1024,"conditionalPut":true,"serverCopy":true,"maxCopySize":2048,"storageClasses":["A","B"],"s3Classes":{"GLACIER":"B"}}},` +
 			`{"name":"moon","description":"far away","available":false,"missing":"install a rocket","fields":[{"name":"security","description":"key","required":true,"secret":true}]}]}`}},
-		"GET /keys?limit=1000": {{200, `{"items":[{"accessKey":"K","user":"root","status":"enabled"}]}`}},
+		"GET /users?limit=1000": {{200, `{"items":[{"name":"ann","canonicalId":"c0","displayName":"Ann","email":"a@example.com"}]}`}},
+		"GET /keys?limit=1000":  {{200, `{"items":[{"accessKey":"K","user":"root","status":"enabled"}]}`}},
 	})
 	moon := "moon: far away\n  not in this build  install a rocket\n  --security-file    key (required; secret)\n"
 	for _, tt := range []struct{ args, want string }{
@@ -220,6 +225,7 @@ func TestLists(t *testing.T) {
 			"  can              get, put, list, multipart uploads, atomic conditions on writes, copies of up to 2.0 KiB that do not travel\n" +
 			"  storage classes  A, B (GLACIER)\n" + moon},
 		{"backend types moon", moon},
+		{"user ls", "NAME  DISPLAY-NAME  EMAIL          CREATED  CANONICAL-ID\nann   Ann           a@example.com  -        c0\n"},
 		{"key ls", "ACCESS-KEY  USER  STATUS   CREATED\nK           root  enabled  -\n"},
 	} {
 		got, err := gelato(t, "", f.at(strings.Fields(tt.args)...)...)
