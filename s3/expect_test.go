@@ -23,7 +23,7 @@ func TestExpectOfEmptyBody(t *testing.T) {
 		if _, err := io.WriteString(conn, "PUT /bucket/key HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n"); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []int{http.StatusContinue, http.StatusForbidden} {
+		for _, want := range []int{http.StatusContinue, http.StatusNotFound} {
 			resp, err := http.ReadResponse(in, nil)
 			if err != nil {
 				t.Fatal(err)

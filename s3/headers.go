@@ -176,20 +176,3 @@ func sumHeader(a checksum.Algorithm) string {
 	s := strings.ToLower(string(a))
 	return "X-Amz-Checksum-" + strings.ToUpper(s[:1]) + s[1:]
 }
-
-// bucketOf finds the bucket of a request and checks that the caller may use it.
-func (s *Service) bucketOf(r *request) (catalog.Bucket, error) {
-	b, err := s.catalog.Bucket(r.Context(), r.bucket)
-	if err != nil {
-		return b, err
-	}
-	return b, s.allow(r, b, r.Header.Get("X-Amz-Expected-Bucket-Owner"))
-}
-
-// allow lets the owner and the root user use a bucket. Nobody can grant it to others yet.
-func (s *Service) allow(r *request, b catalog.Bucket, expectedOwner string) error {
-	if b.Owner != r.auth.User && r.auth.User != s.o.RootUser || expectedOwner != "" && expectedOwner != b.Owner {
-		return fail("AccessDenied", "Access Denied")
-	}
-	return nil
-}

@@ -3,10 +3,7 @@ package s3
 import "net/http"
 
 func (s *Service) abortMultipartUpload(w http.ResponseWriter, r *request) error {
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	if err := s.catalog.AbortUpload(r.Context(), b, r.key, r.query.Get("uploadId")); err != nil {
 		return err
 	}

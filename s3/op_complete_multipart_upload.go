@@ -32,10 +32,7 @@ func (s *Service) completeMultipartUpload(w http.ResponseWriter, r *request) err
 	if err != nil {
 		return err
 	}
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	// x-amz-checksum-* are of the object here, not of this document.
 	expect, err := expected(r.Header)
 	if err != nil {

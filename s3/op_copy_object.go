@@ -20,40 +20,47 @@ type copySource struct {
 // source finds the source of a copy and judges the conditions on it.
 func (s *Service) source(r *request) (copySource, error) {
 	var src copySource
-	bucket, key, err := parseCopySource(r.Header.Get("X-Amz-Copy-Source"))
+	bucket, key, version, err := parseCopySource(r.Header.Get("X-Amz-Copy-Source"))
 	if err != nil {
 		return src, err
 	}
 	if src.bucket, err = s.catalog.Bucket(r.Context(), bucket); err != nil {
 		return src, err
 	}
-	if err := s.allow(r, src.bucket, r.Header.Get("X-Amz-Source-Expected-Bucket-Owner")); err != nil {
+	if err := expectedOwner(src.bucket, r.Header.Get("X-Amz-Source-Expected-Bucket-Owner")); err != nil {
 		return src, err
 	}
-	if src.object, err = s.catalog.Get(r.Context(), src.bucket, key); err != nil {
+	a := access{action: "s3:GetObject", bucket: src.bucket, key: key, versionID: version}
+	if version != "" {
+		a.action = "s3:GetObjectVersion"
+	}
+	if err := s.authorize(r, a); err != nil {
+		return src, err
+	}
+	if src.object, err = s.catalog.Get(r.Context(), src.bucket, key, version); err != nil {
 		return src, err
 	}
 	return src, copyConditions(r.Header, src.object)
 }
 
-// parseCopySource reads "[/]bucket/key[?versionId=null]", percent-encoded.
-func parseCopySource(header string) (bucket, key string, err error) {
+// parseCopySource reads "[/]bucket/key[?versionId=ID]", percent-encoded.
+func parseCopySource(header string) (bucket, key, version string, err error) {
 	path, query, _ := strings.Cut(header, "?")
 	if query != "" {
 		q, err := parseQuery(query)
 		if err == nil {
-			err = nullVersion(q)
+			version, err = versionOf(q)
 		}
 		if err != nil {
-			return "", "", err
+			return "", "", "", err
 		}
 	}
 	path, unescapeErr := url.PathUnescape(path)
 	bucket, key, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if unescapeErr != nil || bucket == "" || key == "" {
-		return "", "", fail("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+		return "", "", "", fail("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
 	}
-	return bucket, key, checkKey(key)
+	return bucket, key, version, checkKey(key)
 }
 
 func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
@@ -160,7 +167,7 @@ func (s *Service) openSource(ctx context.Context, src copySource, run byteRange,
 	}
 	reader, err := s.open(ctx, src.bucket, src.object, run.offset, run.length)
 	if errs.Is(err, errs.NotFound) { // it moved since its head was read
-		now, again := s.catalog.Get(ctx, src.bucket, src.object.Key)
+		now, again := s.catalog.Get(ctx, src.bucket, src.object.Key, "")
 		if again != nil {
 			return sourceBody{}, again
 		}

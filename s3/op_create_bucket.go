@@ -43,7 +43,7 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend})
+	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend}, nil)
 	if err == nil {
 		if err = s.stays(r.Context(), backend); err != nil {
 			err = errors.Join(err, s.catalog.DeleteBucket(context.WithoutCancel(r.Context()), r.bucket))

@@ -29,10 +29,7 @@ type deleteTarget struct {
 }
 
 func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	body, p, err := s.document(r, true)
 	if err != nil {
 		return err
@@ -95,14 +92,18 @@ func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Service) deleteOne(r *request, b catalog.Bucket, o deleteTarget) error {
-	if o.VersionID != nil && *o.VersionID != nullVersionID && *o.VersionID != "" {
-		return fail("NoSuchVersion", "The specified version does not exist.")
-	}
 	if o.LastModifiedTime != "" || o.Size != "" {
 		return notImplemented("LastModifiedTime and Size in DeleteObjects")
 	}
 	if err := checkKey(o.Key); err != nil {
 		return err
 	}
-	return s.remove(r.Context(), b, o.Key, o.ETag)
+	version, action := "", "s3:DeleteObject"
+	if o.VersionID != nil && *o.VersionID != "" {
+		version, action = *o.VersionID, "s3:DeleteObjectVersion"
+	}
+	if err := s.authorize(r, access{action: action, bucket: b, key: o.Key, versionID: version}); err != nil {
+		return err
+	}
+	return s.remove(r.Context(), b, o.Key, version, o.ETag)
 }

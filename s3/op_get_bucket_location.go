@@ -4,9 +4,6 @@ import "net/http"
 
 // getBucketLocation answers the gateway's region, because clients sign with it.
 func (s *Service) getBucketLocation(w http.ResponseWriter, r *request) error {
-	if _, err := s.bucketOf(r); err != nil {
-		return err
-	}
 	x := s.page()
 	defer s.release(x)
 	x.root("LocationConstraint")

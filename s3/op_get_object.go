@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/s3/catalog"
 )
@@ -22,10 +22,7 @@ type selection struct {
 }
 
 func (s *Service) getObject(w http.ResponseWriter, r *request) error {
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	for attempt := 0; ; attempt++ {
 		o, sel, err := s.selected(w.Header(), r, b)
 		if err != nil {
@@ -38,7 +35,7 @@ func (s *Service) getObject(w http.ResponseWriter, r *request) error {
 		}
 		body, err := s.open(r.Context(), b, o, sel.offset, sel.length)
 		if err != nil {
-			if now, again := s.catalog.Get(r.Context(), b, r.key); attempt < maxResumes && (again != nil || now.Location != o.Location) {
+			if now, again := s.catalog.Get(r.Context(), b, r.key, r.query.Get("versionId")); attempt < maxResumes && (again != nil || now.Location != o.Location) {
 				continue // its bytes moved or it was replaced since: ask again
 			}
 			return storeFailed(err)
@@ -51,10 +48,7 @@ func (s *Service) getObject(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Service) headObject(w http.ResponseWriter, r *request) error {
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	o, sel, err := s.selected(w.Header(), r, b)
 	if err != nil {
 		return err
@@ -74,10 +68,11 @@ func (sel selection) status() int {
 // selected reads the head, judges conditions and finds the bytes asked for.
 func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog.Object, selection, error) {
 	var sel selection
-	if err := nullVersion(r.query); err != nil {
+	version, err := versionOf(r.query)
+	if err != nil {
 		return catalog.Object{}, sel, err
 	}
-	o, err := s.catalog.Get(r.Context(), b, r.key)
+	o, err := s.catalog.Get(r.Context(), b, r.key, version)
 	if err != nil {
 		return o, sel, err
 	}
@@ -215,12 +210,16 @@ func clientGone(err error) error {
 	return errs.New(errs.Canceled, text, err)
 }
 
-// nullVersion accepts the version id that objects of unversioned buckets have.
-func nullVersion(q url.Values) error {
-	if q.Has("versionId") && cmp.Or(q.Get("versionId"), "?") != "null" {
-		return fail("InvalidArgument", "Invalid version id specified")
+// versionOf is the version that a query names, empty for none.
+func versionOf(q url.Values) (string, error) {
+	if q.Has("versionId") && q.Get("versionId") == "" {
+		return "", fail("InvalidArgument", "Version id cannot be the empty string")
 	}
-	return nil
+	version := q.Get("versionId")
+	if version != "" && version != catalog.NullVersion && docstore.CheckRev(docstore.Rev(version)) != nil {
+		return "", fail("InvalidArgument", "Invalid version id specified")
+	}
+	return version, nil
 }
 
 func partNumber(q url.Values) (int, error) {

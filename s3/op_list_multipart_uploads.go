@@ -34,10 +34,7 @@ func (s *Service) listMultipartUploads(w http.ResponseWriter, r *request) error 
 	if keyMarker == "" {
 		idMarker = "" // which means nothing alone
 	}
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	page, err := s.someUploads(r, b, l, keyMarker, idMarker, limit)
 	if err != nil {
 		return err

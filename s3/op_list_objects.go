@@ -49,10 +49,7 @@ func (s *Service) listObjects(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	marker := r.query.Get("marker")
 	page, err := s.page1(r, b, l, marker)
 	if err != nil {
@@ -80,10 +77,7 @@ func (s *Service) listObjectsV2(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	startAfter, given := r.query.Get("start-after"), r.query.Get("continuation-token")
 	after := startAfter
 	if given != "" {

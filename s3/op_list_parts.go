@@ -11,10 +11,7 @@ func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return err
-	}
+	b := r.b
 	u, err := s.catalog.Upload(r.Context(), b, r.key, r.query.Get("uploadId"))
 	if err != nil {
 		return err

@@ -54,8 +54,7 @@ func (s *Service) described(r *request) (catalog.Bucket, catalog.Object, catalog
 	if err := checkHeaders(o.Headers); err != nil {
 		return catalog.Bucket{}, o, cond, err
 	}
-	b, err := s.bucketOf(r)
-	return b, o, cond, err
+	return r.b, o, cond, nil
 }
 
 // fits refuses what the backend cannot keep before a byte of it is read, and tells the storage class that the object will show.
@@ -80,7 +79,7 @@ func (s *Service) already(r *request, b catalog.Bucket, c catalog.Condition) err
 	if !c.IfAbsent && c.IfETag == "" {
 		return nil
 	}
-	o, err := s.catalog.Get(r.Context(), b, r.key)
+	o, err := s.catalog.Get(r.Context(), b, r.key, "")
 	switch {
 	case errs.Is(err, errs.NotFound) && c.IfAbsent:
 		return nil

@@ -47,10 +47,7 @@ func (s *Service) partTarget(r *request) (catalog.Upload, int, adapters.Store, e
 	if err != nil {
 		return catalog.Upload{}, 0, nil, err
 	}
-	b, err := s.bucketOf(r)
-	if err != nil {
-		return catalog.Upload{}, 0, nil, err
-	}
+	b := r.b
 	u, err := s.catalog.Upload(r.Context(), b, r.key, r.query.Get("uploadId"))
 	if err != nil {
 		return u, 0, nil, err

@@ -101,7 +101,7 @@ func (r *objectReader) resume(cause error) error {
 	if r.failed > maxResumes || r.ctx.Err() != nil {
 		return fmt.Errorf("read object: %w", cause)
 	}
-	now, err := r.s.catalog.Get(r.ctx, r.bucket, r.object.Key)
+	now, err := r.s.catalog.Get(r.ctx, r.bucket, r.object.Key, "")
 	if err != nil {
 		return fmt.Errorf("read object: %w", errors.Join(cause, err))
 	}

@@ -17,7 +17,7 @@ func (g *gateway) head(bucket, key string) (catalog.Bucket, catalog.Object) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	o, err := g.catalog.Get(g.t.Context(), b, key)
+	o, err := g.catalog.Get(g.t.Context(), b, key, "")
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -24,34 +24,36 @@ type operation struct {
 	level   level
 	marker  string // query parameter
 	header  string // canonical name
+	action  string // what the caller must be allowed to do, as IAM names it; empty: the handler asks
+	version string // the same when a version is named
 	handler func(*Service, http.ResponseWriter, *request) error
 }
 
-// operations is the operation table. A new operation is one row here and one file op_<name>.go.
+// operations is the operation table: the one place that says method, path, query, permission and handler. A new operation is one row here and one file op_<name>.go.
 func operations() []operation {
 	return []operation{
-		{"ListBuckets", http.MethodGet, onService, "", "", (*Service).listBuckets},
+		{"ListBuckets", http.MethodGet, onService, "", "", "s3:ListAllMyBuckets", "", (*Service).listBuckets},
 
-		{"GetBucketLocation", http.MethodGet, onBucket, "location", "", (*Service).getBucketLocation},
-		{"ListMultipartUploads", http.MethodGet, onBucket, "uploads", "", (*Service).listMultipartUploads},
-		{"ListObjectsV2", http.MethodGet, onBucket, "list-type", "", (*Service).listObjectsV2},
-		{"ListObjects", http.MethodGet, onBucket, "", "", (*Service).listObjects},
-		{"HeadBucket", http.MethodHead, onBucket, "", "", (*Service).headBucket},
-		{"CreateBucket", http.MethodPut, onBucket, "", "", (*Service).createBucket},
-		{"DeleteBucket", http.MethodDelete, onBucket, "", "", (*Service).deleteBucket},
-		{"DeleteObjects", http.MethodPost, onBucket, "delete", "", (*Service).deleteObjects},
+		{"GetBucketLocation", http.MethodGet, onBucket, "location", "", "s3:GetBucketLocation", "", (*Service).getBucketLocation},
+		{"ListMultipartUploads", http.MethodGet, onBucket, "uploads", "", "s3:ListBucketMultipartUploads", "", (*Service).listMultipartUploads},
+		{"ListObjectsV2", http.MethodGet, onBucket, "list-type", "", "s3:ListBucket", "", (*Service).listObjectsV2},
+		{"ListObjects", http.MethodGet, onBucket, "", "", "s3:ListBucket", "", (*Service).listObjects},
+		{"HeadBucket", http.MethodHead, onBucket, "", "", "s3:ListBucket", "", (*Service).headBucket},
+		{"CreateBucket", http.MethodPut, onBucket, "", "", "s3:CreateBucket", "", (*Service).createBucket},
+		{"DeleteBucket", http.MethodDelete, onBucket, "", "", "s3:DeleteBucket", "", (*Service).deleteBucket},
+		{"DeleteObjects", http.MethodPost, onBucket, "delete", "", "", "", (*Service).deleteObjects},
 
-		{"ListParts", http.MethodGet, onObject, "uploadId", "", (*Service).listParts},
-		{"GetObject", http.MethodGet, onObject, "", "", (*Service).getObject},
-		{"HeadObject", http.MethodHead, onObject, "", "", (*Service).headObject},
-		{"UploadPartCopy", http.MethodPut, onObject, "uploadId", "X-Amz-Copy-Source", (*Service).uploadPartCopy},
-		{"UploadPart", http.MethodPut, onObject, "uploadId", "", (*Service).uploadPart},
-		{"CopyObject", http.MethodPut, onObject, "", "X-Amz-Copy-Source", (*Service).copyObject},
-		{"PutObject", http.MethodPut, onObject, "", "", (*Service).putObject},
-		{"CreateMultipartUpload", http.MethodPost, onObject, "uploads", "", (*Service).createMultipartUpload},
-		{"CompleteMultipartUpload", http.MethodPost, onObject, "uploadId", "", (*Service).completeMultipartUpload},
-		{"AbortMultipartUpload", http.MethodDelete, onObject, "uploadId", "", (*Service).abortMultipartUpload},
-		{"DeleteObject", http.MethodDelete, onObject, "", "", (*Service).deleteObject},
+		{"ListParts", http.MethodGet, onObject, "uploadId", "", "s3:ListMultipartUploadParts", "", (*Service).listParts},
+		{"GetObject", http.MethodGet, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).getObject},
+		{"HeadObject", http.MethodHead, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).headObject},
+		{"UploadPartCopy", http.MethodPut, onObject, "uploadId", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).uploadPartCopy},
+		{"UploadPart", http.MethodPut, onObject, "uploadId", "", "s3:PutObject", "", (*Service).uploadPart},
+		{"CopyObject", http.MethodPut, onObject, "", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).copyObject},
+		{"PutObject", http.MethodPut, onObject, "", "", "s3:PutObject", "", (*Service).putObject},
+		{"CreateMultipartUpload", http.MethodPost, onObject, "uploads", "", "s3:PutObject", "", (*Service).createMultipartUpload},
+		{"CompleteMultipartUpload", http.MethodPost, onObject, "uploadId", "", "s3:PutObject", "", (*Service).completeMultipartUpload},
+		{"AbortMultipartUpload", http.MethodDelete, onObject, "uploadId", "", "s3:AbortMultipartUpload", "", (*Service).abortMultipartUpload},
+		{"DeleteObject", http.MethodDelete, onObject, "", "", "s3:DeleteObject", "s3:DeleteObjectVersion", (*Service).deleteObject},
 	}
 }
 

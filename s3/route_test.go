@@ -203,12 +203,12 @@ func FuzzXML(f *testing.F) {
 func FuzzCopySource(f *testing.F) {
 	f.Add("/b/a%20b?versionId=null")
 	f.Fuzz(func(t *testing.T, header string) {
-		bucket, key, err := parseCopySource(header)
+		bucket, key, _, err := parseCopySource(header)
 		if err == nil && (bucket == "" || key == "" || len(key) > maxKeyBytes) {
 			t.Errorf("%q: %q %q", header, bucket, key)
 		}
 		if err == nil {
-			if b, k, err := parseCopySource(url.PathEscape(bucket) + "/" + url.PathEscape(key)); err != nil || b != bucket || k != key {
+			if b, k, _, err := parseCopySource(url.PathEscape(bucket) + "/" + url.PathEscape(key)); err != nil || b != bucket || k != key {
 				t.Errorf("%q: %q %q, then %q %q %v", header, bucket, key, b, k, err)
 			}
 		}

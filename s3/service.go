@@ -67,6 +67,8 @@ type Service struct {
 	large  sync.Pool // of *[]byte, copyBuffer
 	frames sync.Pool // of *bufio.Reader for aws-chunked
 	pages  sync.Pool // of *document
+
+	settings parsedSettings
 }
 
 // New makes the service. It serves nothing until its Handler is.
@@ -113,6 +115,8 @@ type request struct {
 	virtual     bool // the bucket came from the host name
 	query       url.Values
 	auth        sigv4.Auth
+	op          *operation
+	b           catalog.Bucket // what bucket names, once the caller was admitted to it
 	control     *http.ResponseController
 	received    int64 // bytes of the body read
 }
@@ -205,14 +209,20 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
 		hoisted(r)
 	}
 	op, err := route(s.table, r.Method, r.bucket, r.key, r.query, r.Header)
+	if err != nil && r.auth.Anonymous() {
+		return accessDenied()
+	}
 	if err != nil {
 		return err
 	}
-	r.operation = op.name
+	r.operation, r.op = op.name, op
 	if err := unbuiltFeature(r.Header); err != nil {
 		return err
 	}
 	if err := checkKey(r.key); err != nil {
+		return err
+	}
+	if err := s.admit(w, r); err != nil {
 		return err
 	}
 	return op.handler(s, w, r)

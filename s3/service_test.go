@@ -28,10 +28,11 @@ import (
 func TestLongWork(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, Options{})
+	g.bucket("slow", "")
 	g.service.keepUp = time.Millisecond
 	begun := make(chan struct{})
 	var result error
-	g.service.table = append([]operation{{"Slow", "PATCH", onObject, "", "", func(s *Service, w http.ResponseWriter, r *request) error {
+	g.service.table = append([]operation{{name: "Slow", method: "PATCH", level: onObject, handler: func(s *Service, w http.ResponseWriter, r *request) error {
 		return s.long(w, r, func() (func(*document), error) {
 			<-begun // the client has the first blank
 			return func(x *document) { x.text("Done", "yes") }, result
@@ -89,8 +90,9 @@ func TestPanic(t *testing.T) {
 	var log strings.Builder
 	reg := prometheus.NewRegistry()
 	g := newGateway(t, Options{Log: slog.New(slog.NewTextHandler(lockedWriter{&mu, &log}, nil)), Metrics: reg})
-	g.service.table = append([]operation{{"Panic", "PATCH", onObject, "", "", func(*Service, http.ResponseWriter, *request) error { panic("secret cause") }}}, g.service.table...)
-	a := g.send(call{method: "PATCH", path: "/b/k"})
+	g.service.table = append([]operation{{name: "Panic", method: "PATCH", level: onObject, handler: func(*Service, http.ResponseWriter, *request) error { panic("secret cause") }}}, g.service.table...)
+	g.bucket("panics", "")
+	a := g.send(call{method: "PATCH", path: "/panics/k"})
 	if a.String() != "500 InternalError" || bytes.Contains(a.body, []byte("secret")) {
 		t.Errorf("got %v %s", a, a.body)
 	}

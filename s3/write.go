@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	maxObject     = 5 << 30 // of one PUT or copy
-	maxParts      = 10_000
-	nullVersionID = "null"           // of objects in unversioned buckets
+	maxObject = 5 << 30 // of one PUT or copy
+	maxParts  = 10_000
+
 	maxMoves      = 3                // of a bucket, that one write follows
 	settleTimeout = 30 * time.Second // for Commit once the bytes are stored, whether or not the client still waits
 )
@@ -106,7 +106,7 @@ func nativeOptions(w *catalog.Write, o catalog.Object, can adapters.Capabilities
 		return adapters.PutOptions{}, invalidStorageClass()
 	}
 	return adapters.PutOptions{Headers: o.Headers, StorageClass: class,
-		Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, nullVersionID, w.Location.NativeKey)}, nil
+		Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, catalog.NullVersion, w.Location.NativeKey)}, nil
 }
 
 // early reads a small body whole, so that it is verified before anything is begun, its CRC is known to the store, and an adapter can send it again.

@@ -235,7 +235,7 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 		c.prolong(ctx, wave)
 		wave = pending(wave)
 		c.refresh(ctx, wave)
-		c.amend(ctx, wave)
+		c.reword(ctx, wave)
 		c.writeTables(ctx, wave, func(ch *change) []ObjectPart { return parts[ch] })
 		c.commit(ctx, wave)
 	}
@@ -329,7 +329,7 @@ func (c *Catalog) DeleteMany(ctx context.Context, b Bucket, items []DeleteItem) 
 		all[i] = c.newDelete(b, it.Key, Condition{IfRev: it.IfRev})
 	}
 	for _, wave := range waves(all) {
-		c.deleteAll(ctx, wave)
+		c.carry(ctx, wave)
 	}
 	outcomes := outcomesOf(all)
 	for i, err := range outcomes {

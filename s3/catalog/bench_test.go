@@ -21,7 +21,7 @@ func benchCatalog(b *testing.B) (*Catalog, Bucket) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	bk, err := c.CreateBucket(b.Context(), Bucket{Name: "bucket", Owner: "u", BackendID: "a"})
+	bk, err := c.CreateBucket(b.Context(), Bucket{Name: "bucket", Owner: "u", BackendID: "a"}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -32,6 +32,13 @@ func (b bucketDoc) doc() (docstore.Doc, error) {
 	w.str("b", b.BackendID)
 	w.int("c", b.Created.UnixNano())
 	w.flag("d", b.deleting)
+	if len(b.Settings) > 0 {
+		w.doc("s")
+		for _, name := range sortedKeys(b.Settings) {
+			w.str(name, string(b.Settings[name]))
+		}
+		w.end()
+	}
 	body, err := w.finish()
 	return docstore.Doc{Key: b.Name, Rev: b.Rev, Body: body}, err
 }
@@ -51,6 +58,13 @@ func decodeBucket(d docstore.Doc) (bucketDoc, error) {
 			b.Created = time.Unix(0, e.int()).UTC()
 		case "d":
 			b.deleting = true
+		case "s":
+			b.Settings = map[string]docstore.Rev{}
+			list := nested(e.val)
+			for e, ok := list.next(); ok; e, ok = list.next() {
+				b.Settings[e.key] = docstore.Rev(e.str())
+			}
+			r.bad = r.bad || list.bad
 		}
 	}
 	if r.bad || len(b.ID) != bucketIDLen {
@@ -92,11 +106,15 @@ func noSuchBucket() error {
 }
 
 // CreateBucket implements API.
-func (c *Catalog) CreateBucket(ctx context.Context, b Bucket) (Bucket, error) {
+func (c *Catalog) CreateBucket(ctx context.Context, b Bucket, settings map[string][]byte) (Bucket, error) {
 	for {
 		rev := c.newRev("")
 		b.read = time.Now()
-		b.ID, b.Rev, b.Created = string(rev), rev, c.now().UTC()
+		b.ID, b.Rev, b.Created, b.Settings = string(rev), rev, c.now().UTC(), nil
+		var err error
+		if b.Settings, err = c.writeSettings(ctx, b, settings); err != nil {
+			return Bucket{}, err
+		}
 		doc, err := bucketDoc{Bucket: b}.doc()
 		if err != nil {
 			return Bucket{}, err
@@ -108,6 +126,7 @@ func (c *Catalog) CreateBucket(ctx context.Context, b Bucket) (Bucket, error) {
 		if !errs.Is(err, errs.AlreadyExists) {
 			return Bucket{}, fmt.Errorf("insert bucket: %w", err)
 		}
+		c.dropSettings(ctx, b, settings)
 		switch there, err := c.readBucket(ctx, b.Name); {
 		case errs.Is(err, errs.NotFound): // gone meanwhile
 		case err != nil:
@@ -249,6 +268,8 @@ func (c *Catalog) DeleteBucket(ctx context.Context, name string) error {
 			return errs.Newf(errs.FailedPrecondition, "the bucket is not empty").Because("BucketNotEmpty")
 		}
 		c.abortAll(ctx, b)
+		from, to := headKey(b.ID, ""), docstore.PrefixEnd(headKey(b.ID, ""))
+		_ = c.dropRange(ctx, collSettings, from, to) // else they stay: few and small
 		return nil
 	}
 }

@@ -17,6 +17,8 @@ type Bucket struct {
 	BackendID string // placement: where new objects go
 	Created   time.Time
 	Rev       docstore.Rev
+	// Settings are the sub-resources that the bucket has (policy, tagging and so on), each with the revision of its bytes. Not to be changed.
+	Settings map[string]docstore.Rev
 
 	read time.Time // when it was asked for, with its monotonic reading; the zero Time: long ago
 }
@@ -45,9 +47,30 @@ type Object struct {
 	Headers      adapters.ContentHeaders
 	Metadata     map[string]string
 	PartCount    int // of a multipart object, else 0; its parts are in its part table
+	Attributes
 
 	table string // names the part table; set by the catalog only
 }
+
+// Attributes are what S3 keeps beside the bytes of an object. All but Encryption may change without new bytes (API.Amend).
+type Attributes struct {
+	Owner      string // a user; empty: the owner of the bucket
+	ACL        []byte // as s3/acl encodes it; nil: private
+	Tags       map[string]string
+	Retention  Retention
+	LegalHold  bool
+	Redirect   string // where a website sends who asks for the object
+	Encryption []byte // the envelope, as s3/sse encodes it; nil: the blob holds the bytes in clear
+}
+
+// Retention says until when a version must not be deleted. The zero Retention: no such time.
+type Retention struct {
+	Mode  string // GOVERNANCE or COMPLIANCE
+	Until time.Time
+}
+
+// NullVersion is the version id of objects that were made while their bucket had no versions.
+const NullVersion = "null"
 
 // ObjectPart is one row of the part table of a multipart object.
 type ObjectPart struct {
@@ -80,6 +103,11 @@ type Condition struct {
 	IfRev    docstore.Rev // for movers: the Rev or the Version of the object
 }
 
+// Deleted says what a Delete did.
+type Deleted struct {
+	Existed bool
+}
+
 // Listing asks for one page. Keys and common prefixes together count against Limit.
 type Listing struct {
 	Bucket    Bucket
@@ -103,7 +131,6 @@ type Upload struct {
 	Bucket            Bucket
 	Key               string
 	Initiated         time.Time
-	Owner             string
 	Location          Location // where the parts and the object go
 	NativeID          string
 	Headers           adapters.ContentHeaders
@@ -111,6 +138,7 @@ type Upload struct {
 	StorageClass      string
 	ChecksumAlgorithm string // S3's name, or empty
 	ChecksumType      string // FULL_OBJECT, COMPOSITE or empty
+	Attributes               // of the object; Owner is who began the upload
 }
 
 // UploadPart is a stored part of an open upload.
@@ -135,18 +163,27 @@ type StoreOpener interface {
 
 // API is the catalog as the S3 handlers and catalogrpc use it. *Catalog implements it.
 //
-// Errors are errs with S3's own code as the reason wherever S3 has one: NoSuchBucket, NoSuchKey, NoSuchUpload, BucketAlreadyExists,
+// Errors are errs with S3's own code as the reason wherever S3 has one: NoSuchBucket, NoSuchKey, NoSuchVersion, NoSuchUpload, BucketAlreadyExists,
 // BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidPart, InvalidPartOrder, InvalidStorageClass, EntityTooSmall, EntityTooLarge,
 // PreconditionFailed.
 type API interface {
-	CreateBucket(ctx context.Context, b Bucket) (Bucket, error) // Name, Owner, BackendID given
-	Bucket(ctx context.Context, name string) (Bucket, error)    // may be 2 s old
+	// CreateBucket makes a bucket with Name, Owner and BackendID as given, and with settings from the start.
+	CreateBucket(ctx context.Context, b Bucket, settings map[string][]byte) (Bucket, error)
+	Bucket(ctx context.Context, name string) (Bucket, error) // may be 2 s old
 	Buckets(ctx context.Context, owner, after string, limit int) (buckets []Bucket, more bool, err error)
 	DeleteBucket(ctx context.Context, name string) error
 	SetPlacement(ctx context.Context, name, backendID string) (Bucket, error)
+	// Setting returns the bytes of one of b.Settings. They may be shared: do not change them. NotFound with reason NoSuchSetting when b has none of this name,
+	// or when it was changed since b was read.
+	Setting(ctx context.Context, b Bucket, name string) ([]byte, error)
+	// SetSettings changes settings of a bucket in one step; nil bytes remove one. At most 1 MiB each. This process sees them at once, others within 2 s.
+	SetSettings(ctx context.Context, bucket string, settings map[string][]byte) (Bucket, error)
 
-	// Get returns the current object. NotFound with reason NoSuchKey when there is none.
-	Get(ctx context.Context, b Bucket, key string) (Object, error)
+	// Get returns an object: the current one when versionID is empty. NotFound with reason NoSuchKey or NoSuchVersion when there is none.
+	Get(ctx context.Context, b Bucket, key, versionID string) (Object, error)
+	// Amend changes the Attributes of an object without new bytes: alter gets the object as it is, perhaps several times; it replaces maps and
+	// slices rather than changing them, and its errors are answered as they are.
+	Amend(ctx context.Context, b Bucket, key, versionID string, alter func(o *Object) error) (Object, error)
 	// Parts returns rows of an object's part table with N > after.
 	Parts(ctx context.Context, o Object, after, limit int) ([]ObjectPart, error)
 	List(ctx context.Context, l Listing) (Page, error)
@@ -161,8 +198,8 @@ type API interface {
 	Commit(ctx context.Context, w *Write, o Object, parts []ObjectPart, c Condition) (Object, error)
 	// Abandon gives a write up; its blob is collected. It never fails: what it cannot do the reader does later.
 	Abandon(ctx context.Context, w *Write)
-	// Delete removes the current object, if any. existed is false when there was none.
-	Delete(ctx context.Context, b Bucket, key string, c Condition) (existed bool, err error)
+	// Delete removes an object, if there is one: the current one when versionID is empty.
+	Delete(ctx context.Context, b Bucket, key, versionID string, c Condition) (Deleted, error)
 
 	CreateUpload(ctx context.Context, u Upload) (Upload, error) // ID, Location and NativeID are drawn; the native upload is made
 	Upload(ctx context.Context, b Bucket, key, uploadID string) (Upload, error)

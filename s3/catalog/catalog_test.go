@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,7 +27,7 @@ func TestPutGetDelete(t *testing.T) {
 		b := w.bucket("b")
 		key := "dir/\x02ü key"
 		first := w.mustPut(b, key, "one")
-		got, err := w.Get(t.Context(), b, key)
+		got, err := w.Get(t.Context(), b, key, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,13 +58,13 @@ func TestPutGetDelete(t *testing.T) {
 		if usage, asOf := w.usage(b); len(usage) != 1 || usage[0] != (Usage{"a", 1, 3}) || asOf.IsZero() {
 			t.Errorf("usage %v as of %v", usage, asOf)
 		}
-		if existed, err := w.Delete(t.Context(), b, key, Condition{}); !existed || err != nil {
-			t.Errorf("delete: %v, %v", existed, err)
+		if d, err := w.Delete(t.Context(), b, key, "", Condition{}); !d.Existed || err != nil {
+			t.Errorf("delete: %v, %v", d.Existed, err)
 		}
-		if existed, err := w.Delete(t.Context(), b, key, Condition{}); existed || err != nil {
-			t.Errorf("second delete: %v, %v", existed, err)
+		if d, err := w.Delete(t.Context(), b, key, "", Condition{}); d.Existed || err != nil {
+			t.Errorf("second delete: %v, %v", d.Existed, err)
 		}
-		_, err = w.Get(t.Context(), b, key)
+		_, err = w.Get(t.Context(), b, key, "")
 		wantReason(t, err, errs.NotFound, "NoSuchKey")
 		w.quiesce()
 		w.wantClean(0)
@@ -102,9 +103,9 @@ func TestConditions(t *testing.T) {
 		if _, err = w.put(b, "k", "y", Condition{IfETag: o.ETag, IfRev: o.Rev}); err != nil {
 			t.Error(err)
 		}
-		_, err = w.Delete(t.Context(), b, "k", Condition{IfETag: o.ETag})
+		_, err = w.Delete(t.Context(), b, "k", "", Condition{IfETag: o.ETag})
 		wantReason(t, err, errs.FailedPrecondition, "PreconditionFailed")
-		_, err = w.Delete(t.Context(), b, "none", Condition{IfETag: "e"})
+		_, err = w.Delete(t.Context(), b, "none", "", Condition{IfETag: "e"})
 		wantReason(t, err, errs.NotFound, "NoSuchKey")
 		w.quiesce()
 		w.wantClean(1)
@@ -157,13 +158,13 @@ func TestBuckets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, Options{})
 		b := w.bucket("b")
-		_, err := w.CreateBucket(t.Context(), Bucket{Name: "b", Owner: "u"})
+		_, err := w.CreateBucket(t.Context(), Bucket{Name: "b", Owner: "u"}, nil)
 		wantReason(t, err, errs.AlreadyExists, "BucketAlreadyOwnedByYou")
-		_, err = w.CreateBucket(t.Context(), Bucket{Name: "b", Owner: "v"})
+		_, err = w.CreateBucket(t.Context(), Bucket{Name: "b", Owner: "v"}, nil)
 		wantReason(t, err, errs.AlreadyExists, "BucketAlreadyExists")
 		w.mustPut(b, "k", "x")
 		wantReason(t, w.DeleteBucket(t.Context(), "b"), errs.FailedPrecondition, "BucketNotEmpty")
-		if _, err := w.Delete(t.Context(), b, "k", Condition{}); err != nil {
+		if _, err := w.Delete(t.Context(), b, "k", "", Condition{}); err != nil {
 			t.Fatal(err)
 		}
 		late, o := w.begin(b, "late", "x")
@@ -206,7 +207,7 @@ func TestList(t *testing.T) {
 		w.mustPut(b, k, k)
 	}
 	w.mustPut(b, "c0", "x")
-	if _, err := w.Delete(t.Context(), b, "c0", Condition{}); err != nil {
+	if _, err := w.Delete(t.Context(), b, "c0", "", Condition{}); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(keys)
@@ -277,6 +278,49 @@ func TestRun(t *testing.T) {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// To amend an object changes nothing of its bytes: neither usage nor garbage tells of it.
+func TestAmend(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, Options{})
+		ctx := t.Context()
+		b := w.bucket("b")
+		before := w.mustPut(b, "k", "bytes")
+		tag := func(v string) func(*Object) error {
+			return func(o *Object) error {
+				o.Tags = map[string]string{"t": v}
+				return nil
+			}
+		}
+		for range 3 {
+			if _, err := w.Amend(ctx, b, "k", "", tag("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		o, err := w.Amend(ctx, b, "k", NullVersion, tag("y"))
+		if err != nil || o.Tags["t"] != "y" || o.Version != before.Version || o.Rev == before.Rev || o.Location != before.Location {
+			t.Errorf("got %+v and %v", o, err)
+		}
+		refused := errors.New("refused")
+		if _, err := w.Amend(ctx, b, "k", "", func(*Object) error { return refused }); err != refused {
+			t.Errorf("got %v, want the error of alter", err)
+		}
+		for version, want := range map[string]string{"": "NoSuchKey", NullVersion: "NoSuchVersion"} {
+			if _, err := w.Amend(ctx, b, "absent", version, tag("z")); errs.ReasonOf(err) != want {
+				t.Errorf("got %v, want %s", err, want)
+			}
+		}
+		w.quiesce()
+		w.wantClean(1)
+		if got, err := w.read(b, "k"); got != "bytes" || err != nil {
+			t.Errorf("got %q and %v", got, err)
+		}
+		if usage, _ := w.usage(b); len(usage) != 1 || usage[0] != (Usage{"a", 1, 5}) {
+			t.Errorf("usage %v", usage)
 		}
 	})
 }

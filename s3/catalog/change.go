@@ -191,8 +191,8 @@ func errFenced() error {
 	return errs.Newf(errs.Unavailable, "the write took too long and was given up").Because(Expired)
 }
 
-// amend brings stored notes up to date with what became known of their changes since they were stored: a size, a part table.
-func (c *Catalog) amend(ctx context.Context, all []*change) {
+// reword brings stored notes up to date with what became known of their changes since they were stored: a size, a part table.
+func (c *Catalog) reword(ctx context.Context, all []*change) {
 	c.reload(ctx, pending(all))
 	var ops []docstore.Op
 	var who []*change

@@ -258,7 +258,7 @@ func (u uploadDoc) object() Object {
 	o := Object{
 		Key: u.Key, Rev: u.attempt, Version: u.attempt, Location: u.Location, Size: u.size, ETag: u.etag, Modified: u.modified,
 		StorageClass: u.StorageClass, CRC64: &crc, Checksums: u.sums, ChecksumType: u.ChecksumType,
-		Headers: u.Headers, Metadata: u.Metadata, PartCount: u.parts, table: u.table,
+		Headers: u.Headers, Metadata: u.Metadata, PartCount: u.parts, Attributes: u.Attributes, table: u.table,
 	}
 	o.Location.NativeETag = u.nativeETag
 	return o

@@ -9,7 +9,8 @@
 //
 // # Documents
 //
-//	buckets    <name>                               id (one per incarnation), owner, placement, deleting
+//	buckets    <name>                               id (one per incarnation), owner, placement, names of settings, deleting
+//	settings   <bucketId>/<name>/<revision>         sub-resources of a bucket, immutable
 //	objects    <bucketId>/<key>                     the head: what the key holds now
 //	journal    <shard>/<note id>                    notes: changes that were begun
 //	usage      <shard>/<bucketId>                   ledger: sums by backend, and the notes applied last
@@ -38,7 +39,7 @@
 // made by), being one's own means success. Only where the chain is settled already nobody can tell, and the caller is told so.
 //
 // A delete is a change whose new side is nothing: it leaves a tombstone, because the head must go on naming the note until that is settled.
-// A relocation is a change whose new side has another location; Object.Version stays. A write that takes long is renewed: its note gets a
+// To amend an object is a change that keeps its bytes: its note has neither side. A relocation is a change whose new side has another location; Object.Version stays. A write that takes long is renewed: its note gets a
 // later deadline.
 //
 // # The journal's reader
@@ -77,5 +78,6 @@
 //
 // A store cannot be fenced: bytes that arrive natively long after their write was given up, from a process that dies right then, stay
 // until a scrub finds them by their form. The same goes for a tombstone or a page of a part table that such a process
-// inserts, or the document store long after it was asked to. A deleted bucket leaves its empty ledgers.
+// inserts, or the document store long after it was asked to. A deleted bucket leaves its empty ledgers,
+// and settings where its deleter died right then.
 package catalog

@@ -85,6 +85,7 @@ func (h head) encode() ([]byte, error) {
 		w.checksums("cs", o.Checksums)
 		w.headers("h", o.Headers)
 		w.pairs("md", o.Metadata)
+		w.attributes(o.Attributes)
 		w.end()
 	}
 	return w.finish()
@@ -183,9 +184,49 @@ func (o *Object) detail(doc string) bool {
 			o.Headers, good = readHeaders(e.val)
 		case "md":
 			o.Metadata, good = readPairs(e.val)
+		default:
+			good = o.attribute(e)
 		}
 	}
 	return good && !r.bad
+}
+
+// attributes writes the fields of Attributes; their names are not used beside them.
+func (w *writer) attributes(a Attributes) {
+	w.str("ao", a.Owner)
+	w.bytes("aa", a.ACL)
+	w.pairs("at", a.Tags)
+	w.str("arm", a.Retention.Mode)
+	if !a.Retention.Until.IsZero() {
+		w.int("aru", a.Retention.Until.UnixNano())
+	}
+	w.flag("al", a.LegalHold)
+	w.str("aw", a.Redirect)
+	w.bytes("ae", a.Encryption)
+}
+
+// attribute reads one field of Attributes; others it leaves alone.
+func (a *Attributes) attribute(e elem) (good bool) {
+	good = true
+	switch e.key {
+	case "ao":
+		a.Owner = e.str()
+	case "aa":
+		a.ACL = e.bytes()
+	case "at":
+		a.Tags, good = readPairs(e.val)
+	case "arm":
+		a.Retention.Mode = e.str()
+	case "aru":
+		a.Retention.Until = time.Unix(0, e.int()).UTC()
+	case "al":
+		a.LegalHold = true
+	case "aw":
+		a.Redirect = e.str()
+	case "ae":
+		a.Encryption = e.bytes()
+	}
+	return good
 }
 
 // location writes the four fields of a location under prefixed names.

@@ -102,7 +102,7 @@ func TestNothingIsPlacedByAnOldBucket(t *testing.T) {
 			}
 		}
 		before, o := other.begin(old, "before", "x")
-		u, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload", Owner: "u"})
+		u, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,10 +136,10 @@ func TestNothingIsPlacedByAnOldBucket(t *testing.T) {
 		if !late.Moved() || before.Moved() {
 			t.Errorf("the late write has moved: %v, the one before: %v; want true and false", late.Moved(), before.Moved())
 		}
-		if moved, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "moved", Owner: "u"}); err != nil || moved.Location.BackendID != "b" {
+		if moved, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "moved"}); err != nil || moved.Location.BackendID != "b" {
 			t.Errorf("an upload with the placement of before: got one at %q, %v, want one where the bucket moved to", moved.Location.BackendID, err)
 		}
-		if _, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload", Owner: "u", StorageClass: "COLD"}); errs.ReasonOf(err) != "InvalidStorageClass" {
+		if _, err := other.CreateUpload(t.Context(), Upload{Bucket: old, Key: "upload", StorageClass: "COLD"}); errs.ReasonOf(err) != "InvalidStorageClass" {
 			t.Errorf("an upload with a storage class of the backend of before: got %v, want InvalidStorageClass", err)
 		}
 		pending(1, 1)
@@ -194,7 +194,7 @@ func TestUploadsAreEveryMembers(t *testing.T) {
 		w := newWorld(t, Options{})
 		b := w.bucket("b")
 		second, third := w.member(w.docs), w.member(w.docs)
-		u, err := w.CreateUpload(t.Context(), Upload{Bucket: b, Key: "k", Owner: "u"})
+		u, err := w.CreateUpload(t.Context(), Upload{Bucket: b, Key: "k"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -146,7 +146,7 @@ func (cl *client) get(ctx context.Context, bucket, key string) (string, error) {
 	seen := func(op string) bool { return cl.r.everShown(b.ID, key, start, func(s string) bool { return s == op }) }
 	for tries := 0; ; tries++ {
 		from := time.Now()
-		ob, err := cl.c.Get(ctx, b, key)
+		ob, err := cl.c.Get(ctx, b, key, "")
 		if errs.ReasonOf(err) == "NoSuchKey" && !cl.a.dead && !seen("") {
 			cl.r.violate("%s found nothing at %s, where something was", cl.a.name, key)
 		}
@@ -185,7 +185,9 @@ func (cl *client) remove(ctx context.Context, bucket, key string, batch bool) {
 		err = cl.c.DeleteMany(ctx, b, []DeleteItem{{Key: key}})[0]
 		existed = o.applied > 0
 	} else {
-		existed, err = cl.c.Delete(ctx, b, key, Condition{})
+		var d Deleted
+		d, err = cl.c.Delete(ctx, b, key, "", Condition{})
+		existed = d.Existed
 	}
 	if existed || err != nil {
 		cl.answer(o, err)
@@ -204,7 +206,7 @@ func (cl *client) relocate(ctx context.Context, bucket, key string) {
 	if err != nil {
 		return
 	}
-	src, err := cl.c.Get(ctx, b, key)
+	src, err := cl.c.Get(ctx, b, key, "")
 	if err != nil {
 		return
 	}
@@ -301,7 +303,7 @@ func (cl *client) administer(ctx context.Context, bucket string) {
 	err := cl.c.DeleteBucket(ctx, bucket)
 	cl.r.log("%s deletes bucket %s: %v", cl.a.name, bucket, err)
 	if errs.Is(err, errs.NotFound) || err == nil {
-		_, err = cl.c.CreateBucket(ctx, Bucket{Name: bucket, Owner: "u", BackendID: "a"})
+		_, err = cl.c.CreateBucket(ctx, Bucket{Name: bucket, Owner: "u", BackendID: "a"}, nil)
 		if err == nil && len(cl.r.buckets) == len(before) && !cl.a.dead {
 			cl.r.violate("%s made a bucket that is not there", cl.a.name)
 		}

@@ -72,7 +72,7 @@ func (r *run) catalog(t *testing.T, f fault, rng *rand.Rand) *Catalog {
 func (r *run) setUp(t *testing.T, c *Catalog) {
 	r.free = true
 	for _, name := range modelBuckets {
-		if _, err := c.CreateBucket(t.Context(), Bucket{Name: name, Owner: "u", BackendID: "a"}); err != nil {
+		if _, err := c.CreateBucket(t.Context(), Bucket{Name: name, Owner: "u", BackendID: "a"}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}

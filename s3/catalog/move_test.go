@@ -36,7 +36,7 @@ func TestMultipart(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, Options{})
 		b := w.bucket("b")
-		u, err := w.CreateUpload(ctx, Upload{Bucket: b, Key: "k", Owner: "u"})
+		u, err := w.CreateUpload(ctx, Upload{Bucket: b, Key: "k"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func TestMultipart(t *testing.T) {
 		if want := fmt.Sprintf("%x-3", md5.Sum(sums)); o.ETag != want {
 			t.Errorf("ETag %s, want %s", o.ETag, want)
 		}
-		got, err := w.Get(ctx, b, "k")
+		got, err := w.Get(ctx, b, "k", "")
 		if err != nil || got.PartCount != 3 {
 			t.Errorf("got %+v, %v", got, err)
 		}
@@ -94,7 +94,7 @@ func TestMultipart(t *testing.T) {
 			t.Errorf("parts %v, %v", parts, err)
 		}
 		wantReason(t, w.AbortUpload(ctx, b, "k", u.ID), errs.NotFound, "NoSuchUpload")
-		gone, err := w.CreateUpload(ctx, Upload{Bucket: b, Key: "gone", Owner: "u"})
+		gone, err := w.CreateUpload(ctx, Upload{Bucket: b, Key: "gone"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,12 +129,12 @@ func TestRelocate(t *testing.T) {
 			w.mustPut(b, key, key)
 			intents = append(intents, Intent{Bucket: b, Key: key, BackendID: "b", Size: 3})
 		}
-		before, _ := w.Get(ctx, b, "k05")
+		before, _ := w.Get(ctx, b, "k05", "")
 		for i, g := range w.BeginMany(ctx, intents) {
 			if g.Err != nil {
 				t.Fatal(g.Err)
 			}
-			o, _ := w.Get(ctx, b, intents[i].Key)
+			o, _ := w.Get(ctx, b, intents[i].Key, "")
 			info, _ := w.b.Put(ctx, g.Location.NativeKey, strings.NewReader(intents[i].Key), -1, adapters.PutOptions{})
 			g.Location.NativeETag = info.ETag
 			items = append(items, CommitItem{WriteID: g.WriteID, Location: g.Location, Relocate: &Relocate{From: o.Location, CRC64: *o.CRC64}})
@@ -158,7 +158,7 @@ func TestRelocate(t *testing.T) {
 		if again := w.CommitMany(ctx, items[5:6]); again[0] != results[5] {
 			t.Errorf("committed twice: %v, first %v", again[0], results[5])
 		}
-		after, _ := w.Get(ctx, b, "k05")
+		after, _ := w.Get(ctx, b, "k05", "")
 		if after.Location.BackendID != "b" || after.ETag != before.ETag || !after.Modified.Equal(before.Modified) || after.Version != before.Version || after.Rev == before.Rev {
 			t.Errorf("relocated %+v\nfrom %+v", after, before)
 		}
@@ -205,20 +205,20 @@ func TestAdopt(t *testing.T) {
 		wantReason(t, outcomes[2], errs.AlreadyExists, "Exists")
 		wantReason(t, w.Adopt(ctx, b, "a", natives[:1])[0], errs.AlreadyExists, "Same")
 		wantReason(t, w.Adopt(ctx, other, "a", natives[:1])[0], errs.AlreadyExists, "Claimed")
-		ours, _ := w.Get(ctx, b, "in/z")
+		ours, _ := w.Get(ctx, b, "in/z", "")
 		wantReason(t, w.Adopt(ctx, other, "a", []Native{{NativeKey: ours.Location.NativeKey, Key: "q"}})[0], errs.InvalidArgument, "Ours")
 		if text, err := w.read(b, "in/x"); text != "native x" || err != nil {
 			t.Errorf("read %q, %v", text, err)
 		}
 		// in/x is relocated away and the original stays; in/y is deleted, and its original with it.
-		o, _ := w.Get(ctx, b, "in/x")
+		o, _ := w.Get(ctx, b, "in/x", "")
 		g := w.BeginMany(ctx, []Intent{{Bucket: b, Key: "in/x", BackendID: "b", Size: o.Size}})[0]
 		info, _ := w.b.Put(ctx, g.Location.NativeKey, strings.NewReader("native x"), -1, adapters.PutOptions{})
 		g.Location.NativeETag = info.ETag
 		if r := w.CommitMany(ctx, []CommitItem{{WriteID: g.WriteID, Location: g.Location, Relocate: &Relocate{From: o.Location, CRC64: *info.CRC64}}}); r[0].Err != nil {
 			t.Fatal(r[0].Err)
 		}
-		if _, err := w.Delete(ctx, b, "in/y", Condition{}); err != nil {
+		if _, err := w.Delete(ctx, b, "in/y", "", Condition{}); err != nil {
 			t.Fatal(err)
 		}
 		w.quiesce()
@@ -229,7 +229,7 @@ func TestAdopt(t *testing.T) {
 			t.Error("the original of y is there though its object was deleted")
 		}
 		wantReason(t, w.Adopt(ctx, b, "a", natives[:1])[0], errs.AlreadyExists, "Exists")
-		if _, err := w.Delete(ctx, b, "in/x", Condition{}); err != nil {
+		if _, err := w.Delete(ctx, b, "in/x", "", Condition{}); err != nil {
 			t.Fatal(err)
 		}
 		wantReason(t, w.Adopt(ctx, b, "a", natives[:1])[0], errs.AlreadyExists, "Same")

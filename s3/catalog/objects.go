@@ -35,12 +35,27 @@ func (c Condition) check(h head) error {
 }
 
 // Get implements API.
-func (c *Catalog) Get(ctx context.Context, b Bucket, key string) (Object, error) {
+func (c *Catalog) Get(ctx context.Context, b Bucket, key, versionID string) (Object, error) {
 	h, err := c.head(ctx, b.ID, key)
-	if err == nil && !h.live {
-		err = noSuchKey()
+	if err == nil {
+		err = h.has(versionID)
 	}
 	return h.object, err
+}
+
+// has says whether the head is live and has the version asked for.
+func (h head) has(versionID string) error {
+	switch {
+	case versionID != "" && (versionID != NullVersion || !h.live):
+		return noSuchVersion()
+	case !h.live:
+		return noSuchKey()
+	}
+	return nil
+}
+
+func noSuchVersion() error {
+	return errs.Newf(errs.NotFound, "The specified version does not exist.").Because("NoSuchVersion")
 }
 
 func (c *Catalog) head(ctx context.Context, bucketID, key string) (head, error) {
@@ -151,7 +166,7 @@ func (c *Catalog) renew(ctx context.Context, all []*change) {
 		shapes[i] = ch.shape
 		ch.shape = func(n *note, _ head) { n.deadline = until.Round(0) }
 	}
-	c.amend(ctx, all)
+	c.reword(ctx, all)
 	for i, ch := range all {
 		ch.shape = shapes[i]
 		if ch.err == nil {
@@ -186,7 +201,7 @@ func (c *Catalog) Commit(ctx context.Context, w *Write, o Object, parts []Object
 	c.put(ch, o, parts, cond)
 	one := []*change{ch}
 	c.prolong(ctx, one)
-	c.amend(ctx, one)
+	c.reword(ctx, one)
 	c.writeTables(ctx, one, func(*change) []ObjectPart { return parts })
 	c.commit(ctx, one)
 	if ch.err != nil {
@@ -283,24 +298,23 @@ func (c *Catalog) orphan(ctx context.Context, n note) {
 }
 
 // Delete implements API.
-func (c *Catalog) Delete(ctx context.Context, b Bucket, key string, cond Condition) (existed bool, err error) {
-	return c.remove(ctx, b, key, cond)
-}
-
-func (c *Catalog) remove(ctx context.Context, b Bucket, key string, cond Condition) (existed bool, err error) {
-	ch := c.newDelete(b, key, cond)
-	c.deleteAll(ctx, []*change{ch})
-	if ch.err == errAbsent {
-		return false, nil
+func (c *Catalog) Delete(ctx context.Context, b Bucket, key, versionID string, cond Condition) (Deleted, error) {
+	if versionID != "" && versionID != NullVersion {
+		return Deleted{}, noSuchVersion()
 	}
-	return ch.err == nil, ch.err
+	ch := c.newDelete(b, key, cond)
+	c.carry(ctx, []*change{ch})
+	if ch.err == errAbsent {
+		return Deleted{}, nil
+	}
+	return Deleted{Existed: ch.err == nil}, ch.err
 }
 
 // undo takes back an object that was put into a bucket which is gone. Nobody asked for its deletion: an adopted original stays where it is.
 func (c *Catalog) undo(ctx context.Context, b Bucket, key string, cond Condition) error {
 	ch := c.newDelete(b, key, cond)
 	ch.shape = func(n *note, _ head) { n.undo = !c.opt.fault.deleteUndone }
-	c.deleteAll(ctx, []*change{ch})
+	c.carry(ctx, []*change{ch})
 	if ch.err == errAbsent {
 		return nil
 	}
@@ -326,15 +340,15 @@ func (c *Catalog) newDelete(b Bucket, key string, cond Condition) *change {
 	return ch
 }
 
-// deleteAll carries deletes to their end. A delete of nothing writes nothing.
-func (c *Catalog) deleteAll(ctx context.Context, all []*change) {
+// carry brings changes without new bytes to their end. One that make refuses at once writes nothing.
+func (c *Catalog) carry(ctx context.Context, all []*change) {
 	c.prepare(ctx, all)
 	for _, ch := range pending(all) {
 		_, ch.err = ch.make(ch.base)
 	}
 	c.anchor(ctx, pending(all))
 	c.commit(ctx, all)
-	// The note of a delete that certainly did not happen is of no use: no blob hangs on it.
+	// The note of one that certainly did not happen is of no use: no blob hangs on it.
 	var wg sync.WaitGroup
 	for _, ch := range all {
 		if ch.err != nil && ch.done == nil && ch.noted && !ch.maybe {

@@ -51,7 +51,6 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 	w := newWriter(1024)
 	w.int("st", int64(u.state))
 	w.str("bn", u.Bucket.Name)
-	w.str("o", u.Owner)
 	w.int("i", u.Initiated.UnixNano())
 	w.location("l", u.Location)
 	w.str("ni", u.NativeID)
@@ -60,6 +59,9 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 	w.str("sc", u.StorageClass)
 	w.str("ca", u.ChecksumAlgorithm)
 	w.str("ct", u.ChecksumType)
+	w.doc("a")
+	w.attributes(u.Attributes)
+	w.end()
 	if u.state >= upCompleting {
 		w.str("ls", u.list)
 		w.str("pt", u.table)
@@ -94,8 +96,12 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 			u.state = uploadState(e.int())
 		case "bn":
 			u.Bucket.Name = e.str()
-		case "o":
-			u.Owner = e.str()
+		case "a":
+			a := nested(e.val)
+			for e, ok := a.next(); ok && good; e, ok = a.next() {
+				good = u.attribute(e)
+			}
+			good = good && !a.bad
 		case "i":
 			u.Initiated = time.Unix(0, e.int()).UTC()
 		case "lb":

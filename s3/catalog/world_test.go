@@ -40,7 +40,7 @@ func newWorld(t *testing.T, o Options) *world {
 
 func (w *world) bucket(name string) Bucket {
 	w.t.Helper()
-	b, err := w.CreateBucket(w.t.Context(), Bucket{Name: name, Owner: "u", BackendID: "a"})
+	b, err := w.CreateBucket(w.t.Context(), Bucket{Name: name, Owner: "u", BackendID: "a"}, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func (w *world) mustPut(b Bucket, key, content string) Object {
 
 // read returns the bytes of a key.
 func (w *world) read(b Bucket, key string) (string, error) {
-	o, err := w.Get(w.t.Context(), b, key)
+	o, err := w.Get(w.t.Context(), b, key, "")
 	if err != nil {
 		return "", err
 	}

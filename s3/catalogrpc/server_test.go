@@ -66,7 +66,7 @@ func memory(tb testing.TB) docstore.Store {
 
 func bucket(tb testing.TB, c *catalog.Catalog, name string) {
 	tb.Helper()
-	if _, err := c.CreateBucket(tb.Context(), catalog.Bucket{Name: name, Owner: "u", BackendID: "a"}); err != nil {
+	if _, err := c.CreateBucket(tb.Context(), catalog.Bucket{Name: name, Owner: "u", BackendID: "a"}, nil); err != nil {
 		tb.Fatal(err)
 	}
 }

@@ -94,7 +94,7 @@ func New(region string, lookup Lookup, now func() time.Time) *Verifier {
 }
 
 // Verify authenticates a request. query is the request's decoded query, resource the bucket and key for Version 2.
-// AccessDenied when the request carries no credentials at all.
+// A request without any credentials is authenticated as anonymous.
 func (v *Verifier) Verify(r *http.Request, query url.Values, resource Resource) (Auth, error) {
 	header := r.Header.Get("Authorization")
 	v4, v2 := query.Has("X-Amz-Algorithm") || query.Has("X-Amz-Signature"), query.Has("AWSAccessKeyId")
@@ -108,8 +108,25 @@ func (v *Verifier) Verify(r *http.Request, query url.Values, resource Resource) 
 	case v2:
 		return v.presignedV2(r, query, resource)
 	}
-	return Auth{}, refuse(errs.PermissionDenied, "AccessDenied", "Access Denied")
+	return anonymous(r)
 }
+
+// anonymous is the outcome for a request without credentials: it is nobody's, and what its body is like is not signed but may be said.
+func anonymous(r *http.Request) (Auth, error) {
+	a := Auth{Payload: Unsigned}
+	if claimed := r.Header.Get("X-Amz-Content-Sha256"); claimed != "" {
+		if err := a.setPayload(claimed); err != nil {
+			return Auth{}, err
+		}
+	}
+	if a.Payload == StreamSigned || a.Payload == StreamSignedTrailer {
+		return Auth{}, refuse(errs.PermissionDenied, "AccessDenied", "Access Denied")
+	}
+	return a, nil
+}
+
+// Anonymous reports whether the request carried no credentials. Then there is no user.
+func (a Auth) Anonymous() bool { return a.AccessKey == "" }
 
 func refuse(code errs.Code, reason, format string, args ...any) error {
 	return errs.Newf(code, format, args...).Because(reason)

@@ -115,6 +115,14 @@ func TestDocumentedChain(t *testing.T) {
 	}
 }
 
+func TestAnonymous(t *testing.T) {
+	t.Parallel()
+	r := newRequest("GET", "/")
+	if a, err := verifier(exampleTime()).Verify(r, r.URL.Query(), Resource{}); err != nil || !a.Anonymous() || a.User != "" || a.Payload != Unsigned {
+		t.Errorf("got %+v and %v, want an anonymous one", a, err)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const stamp = "20130524T000000Z"
@@ -133,7 +141,7 @@ func TestRefusals(t *testing.T) {
 		request *http.Request
 		reason  string
 	}{
-		{"anonymous", day, newRequest("GET", "/"), "AccessDenied"},
+		{"anonymous, signed stream", day, newRequest("PUT", "/", "X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "AccessDenied"},
 		{"version 2 header", day, get("AWS AKIA:sig"), "InvalidRequest"},
 		{"other scheme", day, get("Basic xyz"), "InvalidArgument"},
 		{"two mechanisms", day, newRequest("GET", "/?"+query, "Authorization", good), "InvalidArgument"},

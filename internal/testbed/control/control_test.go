@@ -83,7 +83,7 @@ func TestBuckets(t *testing.T) {
 		}
 		ids[name] = b.ID
 	}
-	if _, err := s.catalog.CreateBucket(t.Context(), catalog.Bucket{Name: "photos", Owner: "root", BackendID: ids["a"]}); err != nil {
+	if _, err := s.catalog.CreateBucket(t.Context(), catalog.Bucket{Name: "photos", Owner: "root", BackendID: ids["a"]}, nil); err != nil {
 		t.Fatal(err)
 	}
 	placed := func(on string) {

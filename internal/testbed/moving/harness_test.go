@@ -243,7 +243,7 @@ func (r *rig) store(b *backendpb.Backend) adapters.Store {
 
 func (r *rig) bucket(name string, b *backendpb.Backend) catalog.Bucket {
 	r.t.Helper()
-	made, err := r.catalog.CreateBucket(r.t.Context(), catalog.Bucket{Name: name, Owner: "root", BackendID: b.Id})
+	made, err := r.catalog.CreateBucket(r.t.Context(), catalog.Bucket{Name: name, Owner: "root", BackendID: b.Id}, nil)
 	r.check(err)
 	return made
 }
@@ -322,7 +322,7 @@ func (r *rig) raw(b *backendpb.Backend, key string, data []byte) {
 // object reads an object of a bucket whole and checks its checksum. It is nil when there is none.
 func (r *rig) object(b catalog.Bucket, key string) ([]byte, catalog.Object) {
 	r.t.Helper()
-	o, err := r.catalog.Get(r.t.Context(), b, key)
+	o, err := r.catalog.Get(r.t.Context(), b, key, "")
 	if errs.Is(err, errs.NotFound) {
 		return nil, o
 	}
@@ -346,7 +346,7 @@ func (r *rig) object(b catalog.Bucket, key string) ([]byte, catalog.Object) {
 // objectUnchecked is object for adopted objects, whose checksum nobody knows yet.
 func (r *rig) objectUnchecked(b catalog.Bucket, key string) ([]byte, catalog.Object) {
 	r.t.Helper()
-	o, err := r.catalog.Get(r.t.Context(), b, key)
+	o, err := r.catalog.Get(r.t.Context(), b, key, "")
 	r.check(err)
 	for _, name := range []string{"old", "a"} {
 		if p, err := r.backends.Get(r.t.Context(), &backendpb.GetRequest{IdOrName: name}); err == nil && p.Id == o.Location.BackendID {

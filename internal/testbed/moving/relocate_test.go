@@ -34,7 +34,7 @@ func TestRelocateMovesEveryByteAndNothingElse(t *testing.T) {
 	for key, d := range want {
 		r.put(bucket, key, d)
 	}
-	before, _ := r.catalog.Get(t.Context(), bucket, "big/300000")
+	before, _ := r.catalog.Get(t.Context(), bucket, "big/300000", "")
 
 	j := r.run(relocate("photos", "b"))
 	r.want(j, "succeeded", int64(len(want)), 0, 0)
@@ -139,7 +139,7 @@ func TestRelocateFailsBesideAnOpenUpload(t *testing.T) {
 // beginUpload uploads the one part of a multipart upload, and returns what completes it.
 func (r *rig) beginUpload(b catalog.Bucket, key string, data []byte) (complete func()) {
 	r.t.Helper()
-	u, err := r.catalog.CreateUpload(r.t.Context(), catalog.Upload{Bucket: b, Key: key, Owner: "root"})
+	u, err := r.catalog.CreateUpload(r.t.Context(), catalog.Upload{Bucket: b, Key: key, Attributes: catalog.Attributes{Owner: "root"}})
 	r.check(err)
 	store, err := r.pool.Store(r.t.Context(), u.Location.BackendID)
 	r.check(err)
