@@ -29,7 +29,7 @@ func Malformed(cause error) error {
 }
 
 // Decode reads a document into a pointer to a struct that has an XMLName. It fails with MalformedXML on text that is no XML or no UTF-8, on a root of another name, on
-// elements that the type does not have, on a repeated element that is no slice, on text between elements, and on document types. Attributes and namespaces are not looked at.
+// elements that the type does not have, on a repeated element that is no slice, on text between elements, and on document types. Namespaces are not looked at, nor attributes without a field.
 func Decode(body []byte, into any) error {
 	if !utf8.Valid(body) {
 		return Malformed(errors.New("no UTF-8"))
@@ -169,8 +169,8 @@ func leaf(d *xml.Decoder, start xml.StartElement) error {
 func field(t reflect.Type, name string) (reflect.Type, bool) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		tag, _, _ := strings.Cut(f.Tag.Get("xml"), ",")
-		if f.Name != "XMLName" && tag == name {
+		tag, kind, _ := strings.Cut(f.Tag.Get("xml"), ",")
+		if f.Name != "XMLName" && tag == name && !strings.HasPrefix(kind, "attr") {
 			return f.Type, true
 		}
 	}
