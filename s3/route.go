@@ -115,14 +115,14 @@ func notBuilt(name string) bool {
 }
 
 // locate takes bucket and key from host name and decoded path. Every slash behind the one after the bucket belongs to the key.
-func locate(host, path, domain string) (bucket, key string, virtual bool) {
+func locate(host, path string, domains []string) (bucket, key string, virtual bool) {
 	path = strings.TrimPrefix(path, "/")
-	if domain != "" {
+	for _, domain := range domains {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if b, ok := strings.CutSuffix(strings.ToLower(host), "."+domain); ok && b != "" {
-			return b, path, true
+		if at := len(host) - len(domain) - 1; domain != "" && at > 0 && host[at] == '.' && strings.EqualFold(host[at+1:], domain) {
+			return strings.ToLower(host[:at]), path, true
 		}
 	}
 	bucket, key, _ = strings.Cut(path, "/")

@@ -104,7 +104,7 @@ func TestLocate(t *testing.T) {
 		{"b.s3.example.org", "/", "s3.example.org", "b", "", true},
 		{"xs3.example.org", "/b/k", "s3.example.org", "b", "k", false},
 	} {
-		bucket, key, virtual := locate(c.host, c.path, c.domain)
+		bucket, key, virtual := locate(c.host, c.path, []string{c.domain})
 		if bucket != c.bucket || key != c.key || virtual != c.virtual {
 			t.Errorf("%s%s: got %q %q %v, want %q %q %v", c.host, c.path, bucket, key, virtual, c.bucket, c.key, c.virtual)
 		}

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,7 +40,8 @@ type Deps struct {
 // Options tune the service. The zero Options works.
 type Options struct {
 	Region       string                // us-east-1 when empty; clients sign with it
-	Domain       string                // host names below it name buckets; empty for path style alone
+	Domains      []string              // host names below them name buckets; empty for path style alone
+	RefuseV2     bool                  // Signature Version 2 is refused
 	RootUser     string                // may use every bucket; "root" when empty
 	MaxRequests  int                   // served at once, 1,024 when 0; more are told to slow down
 	StallTimeout time.Duration         // longest wait for the next bytes of a client, 60 s when 0
@@ -94,10 +94,9 @@ func New(d Deps, o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.Domain = strings.ToLower(o.Domain)
 	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: operations(), slots: make(chan struct{}, o.MaxRequests), o: o, keepUp: keepAlive}
 	s.keys = newKeys(d.Identity, d.Secrets, o.Now, o.Log)
-	s.verifier = sigv4.New(o.Region, s.keys.lookup, o.Now)
+	s.verifier = sigv4.New(o.Region, s.keys.lookup, sigv4.Options{Now: o.Now, RefuseV2: o.RefuseV2})
 	var err error
 	s.metrics, err = newMetrics(o.Metrics)
 	return s, err
@@ -198,7 +197,7 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
 	if r.query, err = parseQuery(r.URL.RawQuery); err != nil {
 		return err
 	}
-	r.bucket, r.key, r.virtual = locate(r.Host, r.URL.Path, s.o.Domain)
+	r.bucket, r.key, r.virtual = locate(r.Host, r.URL.Path, s.o.Domains)
 	if r.auth, err = s.verifier.Verify(r.Request, r.query, sigv4.Resource{Bucket: r.bucket, VirtualHost: r.virtual}); err != nil {
 		return err
 	}
@@ -280,7 +279,7 @@ func (s *Service) errorDocument(x *document, r *request, err error) (status int)
 	x.text("Code", code)
 	x.text("Message", message)
 	switch code {
-	case "AuthorizationHeaderMalformed":
+	case "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError":
 		x.text("Region", s.o.Region)
 	case "NoSuchBucket", "BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "InvalidBucketName":
 		x.text("BucketName", r.bucket)

@@ -171,7 +171,7 @@ func TestExpectContinue(t *testing.T) {
 
 func TestVirtualHosts(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, Options{Domain: "S3.example.org"})
+	g := newGateway(t, Options{Domains: []string{"other.example.org", "S3.example.org"}})
 	g.bucket("hosted", "")
 	host := "hosted.s3.example.org"
 	if a := g.send(call{method: "PUT", path: "//a/../b", host: host, body: []byte("x")}); a.status != 200 {

@@ -29,10 +29,7 @@ func parseHeader(header string) (authorization, error) {
 	}
 	var a authorization
 	kind, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
-	switch {
-	case kind == "AWS":
-		return a, refuse(errs.InvalidArgument, "InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
-	case kind != algorithm:
+	if kind != algorithm {
 		return a, refuse(errs.InvalidArgument, "InvalidArgument", "Unsupported Authorization Type")
 	}
 	for len(rest) > 0 {
@@ -126,17 +123,18 @@ func mustSign(h http.Header, signed []string, presigned bool) error {
 	return nil
 }
 
-// requestDate is the time of X-Amz-Date, or of Date when there is none.
+// requestDate is the time of X-Amz-Date, or of Date when there is none. A time before 1970 is none.
 func requestDate(h http.Header) (time.Time, error) {
-	if d := h.Get("X-Amz-Date"); d != "" {
-		if t, err := time.Parse(iso8601, d); err == nil {
-			return t, nil
+	sent := h["X-Amz-Date"]
+	if len(sent) == 0 {
+		sent = h["Date"]
+	}
+	for _, layout := range [...]string{iso8601, http.TimeFormat, time.RFC1123Z} {
+		if len(sent) == 0 {
+			break
 		}
-	} else if d := h.Get("Date"); d != "" {
-		for _, layout := range []string{http.TimeFormat, iso8601, time.RFC1123Z} {
-			if t, err := time.Parse(layout, d); err == nil {
-				return t.UTC(), nil
-			}
+		if t, err := time.Parse(layout, sent[0]); err == nil && t.Unix() >= 0 {
+			return t.UTC(), nil
 		}
 	}
 	return time.Time{}, refuse(errs.PermissionDenied, "AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")

@@ -1,7 +1,7 @@
-// Package sigv4 proves who sent an S3 request: AWS Signature Version 4 in the Authorization header, presigned Version 4 and Version 2
-// query strings, and the chain of signatures of an aws-chunked body.
+// Package sigv4 proves who sent an S3 request: AWS Signature Version 4 and, for old clients, Version 2, each in the Authorization header, in the query
+// and in a form, and the chain of signatures of an aws-chunked body.
 //
-// Only s3/ imports it. It reads headers and query only; the payload hash that it returns is for the caller to compare with the body.
+// Only s3/ imports it. It reads headers, query and form fields only; the payload hash that it returns is for the caller to compare with the body.
 // Failures are errs with S3's own code as the reason. Sources:
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html and, for Version 2, which boto3, awscli 1 and s3cmd
 // still presign with, https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html.
@@ -68,11 +68,18 @@ type Auth struct {
 	Presigned bool
 }
 
+// Options tune a Verifier. The zero Options works.
+type Options struct {
+	Now      func() time.Time // time.Now when nil
+	RefuseV2 bool             // Signature Version 2 is InvalidRequest
+}
+
 // Verifier verifies requests for one region. It is safe for concurrent use.
 type Verifier struct {
 	region string
 	lookup Lookup
 	now    func() time.Time
+	v2     bool
 
 	buffers sync.Pool // of *bytes.Buffer
 
@@ -85,12 +92,12 @@ type signingKey struct {
 	key          [sha256.Size]byte
 }
 
-// New makes a Verifier. A nil now is time.Now.
-func New(region string, lookup Lookup, now func() time.Time) *Verifier {
-	if now == nil {
-		now = time.Now
+// New makes a Verifier.
+func New(region string, lookup Lookup, o Options) *Verifier {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	return &Verifier{region: region, lookup: lookup, now: now, keys: map[string]signingKey{}}
+	return &Verifier{region: region, lookup: lookup, now: o.Now, v2: !o.RefuseV2, keys: map[string]signingKey{}}
 }
 
 // Verify authenticates a request. query is the request's decoded query, resource the bucket and key for Version 2.
@@ -102,6 +109,9 @@ func (v *Verifier) Verify(r *http.Request, query url.Values, resource Resource) 
 	case header != "" && (v4 || v2):
 		return Auth{}, refuse(errs.InvalidArgument, "InvalidArgument", "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified")
 	case header != "":
+		if rest, ok := strings.CutPrefix(header, "AWS "); ok {
+			return v.headerV2(r, query, rest, resource)
+		}
 		return v.header(r, query, header)
 	case v4:
 		return v.presigned(r, query)
@@ -144,8 +154,8 @@ func (v *Verifier) header(r *http.Request, query url.Values, header string) (Aut
 	if err != nil {
 		return Auth{}, err
 	}
-	if skew := v.now().Sub(date); skew > maxSkew || skew < -maxSkew {
-		return Auth{}, refuse(errs.PermissionDenied, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+	if err := v.skewed(date); err != nil {
+		return Auth{}, err
 	}
 	stamp := date.Format(iso8601)
 	if stamp[:8] != h.scope.date {
@@ -173,6 +183,14 @@ func (v *Verifier) header(r *http.Request, query url.Values, header string) (Aut
 		a.Chain = &Chain{key: key, stamp: stamp, scope: h.scope.text, previous: h.signature}
 	}
 	return a, nil
+}
+
+// skewed refuses a request whose date is too far from our clock.
+func (v *Verifier) skewed(date time.Time) error {
+	if skew := v.now().Sub(date); skew > maxSkew || skew < -maxSkew {
+		return refuse(errs.PermissionDenied, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large.")
+	}
+	return nil
 }
 
 func (v *Verifier) presigned(r *http.Request, query url.Values) (Auth, error) {

@@ -32,7 +32,7 @@ func verifier(now time.Time) *Verifier {
 			return Identity{}, errs.Newf(errs.NotFound, "no such key")
 		}
 		return Identity{Secret: exampleSecret, User: "u"}, nil
-	}, func() time.Time { return now })
+	}, Options{Now: func() time.Time { return now }})
 }
 
 func newRequest(method, target string, headers ...string) *http.Request {
@@ -142,7 +142,7 @@ func TestRefusals(t *testing.T) {
 		reason  string
 	}{
 		{"anonymous, signed stream", day, newRequest("PUT", "/", "X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "AccessDenied"},
-		{"version 2 header", day, get("AWS AKIA:sig"), "InvalidRequest"},
+		{"version 2 header", day, get("AWS AKIA:sig"), "InvalidAccessKeyId"},
 		{"other scheme", day, get("Basic xyz"), "InvalidArgument"},
 		{"two mechanisms", day, newRequest("GET", "/?"+query, "Authorization", good), "InvalidArgument"},
 		{"malformed", day, get("AWS4-HMAC-SHA256 Credential=x"), "AuthorizationHeaderMalformed"},
@@ -215,7 +215,7 @@ func TestVersion2Query(t *testing.T) {
 func TestChangedSecret(t *testing.T) {
 	t.Parallel()
 	secret := exampleSecret
-	v := New("us-east-1", func(context.Context, string) (Identity, error) { return Identity{Secret: secret}, nil }, exampleTime)
+	v := New("us-east-1", func(context.Context, string) (Identity, error) { return Identity{Secret: secret}, nil }, Options{Now: exampleTime})
 	r := newRequest("GET", "/test.txt", "Range", "bytes=0-9", "X-Amz-Date", "20130524T000000Z", "X-Amz-Content-Sha256", emptySum,
 		"Authorization", authorize("host;range;x-amz-content-sha256;x-amz-date", "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"))
 	if _, err := v.Verify(r, nil, Resource{}); err != nil {

@@ -21,14 +21,59 @@ type Resource struct {
 	VirtualHost bool // the bucket came from the host name
 }
 
-// subResources are the query parameters that Version 2 signs.
-var subResources = []string{"acl", "accelerate", "analytics", "cors", "defaultObjectAcl", "delete", "encryption", "inventory", "lifecycle", "location", "logging", "metrics",
-	"notification", "object-lock", "partNumber", "policy", "policyStatus", "publicAccessBlock", "replication", "requestPayment", "response-cache-control",
-	"response-content-disposition", "response-content-encoding", "response-content-language", "response-content-type", "response-expires", "restore", "retention",
-	"legal-hold", "select", "select-type", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website"}
+// SignedV2 reports whether Version 2 signs a query parameter. Whatever makes another operation of a request must be among them, or whoever was
+// given a presigned URL could make of it what he likes.
+func SignedV2(parameter string) bool {
+	switch parameter {
+	case "abac", "acl", "accelerate", "analytics", "annotation", "annotations", "append", "attributes", "cors", "defaultObjectAcl", "delete", "encryption", "encryption-type",
+		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location", "logging", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
+		"metadataTable", "metrics", "notification", "object-lock", "ownershipControls", "partNumber", "policy", "policyStatus", "publicAccessBlock", "renameObject",
+		"replication", "requestPayment", "response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language",
+		"response-content-type", "response-expires", "restore", "retention", "select", "select-type", "session", "tagging", "torrent", "uploadId", "uploads", "versionId",
+		"versioning", "versions", "website":
+		return true
+	}
+	return false
+}
+
+// headerV2 verifies "Authorization: AWS <access key>:<signature>"; credentials is what follows "AWS ". It covers the date of the request, but nothing of its body.
+func (v *Verifier) headerV2(r *http.Request, query url.Values, credentials string, resource Resource) (Auth, error) {
+	if !v.v2 {
+		return Auth{}, errOldVersion()
+	}
+	at := strings.LastIndexByte(credentials, ':') // never in base64
+	if at <= 0 || at == len(credentials)-1 {
+		return Auth{}, refuse(errs.InvalidArgument, "InvalidArgument", "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature")
+	}
+	date, err := requestDate(r.Header)
+	if err != nil {
+		return Auth{}, err
+	}
+	if err := v.skewed(date); err != nil {
+		return Auth{}, err
+	}
+	a := Auth{AccessKey: strings.TrimSpace(credentials[:at])}
+	if err := a.setPayloadV2(r.Header); err != nil {
+		return Auth{}, err
+	}
+	line := r.Header.Get("Date")
+	if r.Header["X-Amz-Date"] != nil {
+		line = ""
+	}
+	if err := v.identify(r.Context(), &a); err != nil {
+		return Auth{}, err
+	}
+	if !a.signedV2(r, query, nil, line, credentials[at+1:], resource) {
+		return Auth{}, errMismatch()
+	}
+	return a, nil
+}
 
 // presignedV2 verifies ?AWSAccessKeyId=&Expires=&Signature=. Its Expires is a Unix time; as Version 4 does, at most a week is accepted.
 func (v *Verifier) presignedV2(r *http.Request, query url.Values, resource Resource) (Auth, error) {
+	if !v.v2 {
+		return Auth{}, errOldVersion()
+	}
 	signature, expires := query.Get("Signature"), query.Get("Expires")
 	if signature == "" || expires == "" {
 		return Auth{}, refuse(errs.PermissionDenied, "AccessDenied", "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
@@ -44,22 +89,58 @@ func (v *Verifier) presignedV2(r *http.Request, query url.Values, resource Resou
 	if left > maxExpires+maxSkew {
 		return Auth{}, refuse(errs.PermissionDenied, "AccessDenied", "Expires must be less than a week ahead")
 	}
-	a := Auth{AccessKey: query.Get("AWSAccessKeyId"), Payload: Unsigned, Presigned: true}
+	a := Auth{AccessKey: query.Get("AWSAccessKeyId"), Presigned: true}
+	if err := a.setPayloadV2(r.Header); err != nil {
+		return Auth{}, err
+	}
 	if err := v.identify(r.Context(), &a); err != nil {
 		return Auth{}, err
 	}
-	given, err := base64.StdEncoding.DecodeString(signature)
-	if err != nil {
+	if !a.signedV2(r, query, query, expires, signature, resource) {
 		return Auth{}, errMismatch()
 	}
-	for _, path := range v2Paths(r.URL, resource) {
-		h := hmac.New(sha1.New, []byte(a.Secret))
-		h.Write([]byte(textV2(r, query, path, expires)))
-		if subtle.ConstantTimeCompare(h.Sum(nil), given) == 1 {
-			return a, nil
+	return a, nil
+}
+
+func errOldVersion() error {
+	return refuse(errs.InvalidArgument, "InvalidRequest", "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+}
+
+// setPayloadV2 says what the body is. Version 2 covers nothing of it; SDKs of today send a checksum behind it all the same, over TLS as an aws-chunked trailer.
+func (a *Auth) setPayloadV2(h http.Header) error {
+	if claimed := h.Get("X-Amz-Content-Sha256"); claimed != "" {
+		if err := a.setPayload(claimed); err != nil {
+			return err
 		}
+		if a.Payload == StreamSigned || a.Payload == StreamSignedTrailer {
+			return refuse(errs.InvalidArgument, "InvalidRequest", "A signed aws-chunked body needs Signature Version 4")
+		}
+		return nil
 	}
-	return Auth{}, errMismatch()
+	a.Payload = Unsigned
+	if h.Get("X-Amz-Decoded-Content-Length") != "" && strings.Contains(h.Get("Content-Encoding"), "aws-chunked") {
+		a.Payload = StreamUnsignedTrailer
+	}
+	return nil
+}
+
+// signedV2 compares the signature, in base64, in constant time. hoisted are query parameters that stand for headers; date is the line of the date, or of the time of expiry.
+func (a *Auth) signedV2(r *http.Request, query, hoisted url.Values, date, signature string, resource Resource) bool {
+	given, err := base64.StdEncoding.DecodeString(strings.TrimSpace(signature))
+	if err != nil {
+		return false
+	}
+	right := 0
+	for _, path := range v2Paths(r.URL, resource) {
+		right |= subtle.ConstantTimeCompare(sumV2(a.Secret, textV2(r, query, hoisted, path, date)), given)
+	}
+	return right == 1
+}
+
+func sumV2(secret, text string) []byte {
+	h := hmac.New(sha1.New, []byte(secret))
+	h.Write([]byte(text))
+	return h.Sum(nil)
 }
 
 // v2Paths are the paths that clients sign: as sent, encoded anew, and for a bucket also with the slash that botocore adds.
@@ -76,21 +157,19 @@ func v2Paths(u *url.URL, resource Resource) []string {
 	return slices.Compact(paths)
 }
 
-func textV2(r *http.Request, query url.Values, path, expires string) string {
+// textV2 is the string to sign.
+func textV2(r *http.Request, query, hoisted url.Values, path, date string) string {
 	var b strings.Builder
-	for _, line := range []string{r.Method, r.Header.Get("Content-Md5"), r.Header.Get("Content-Type"), expires} {
+	for _, line := range []string{r.Method, r.Header.Get("Content-Md5"), r.Header.Get("Content-Type"), date} {
 		b.WriteString(line)
 		b.WriteByte('\n')
 	}
 	var amz []string
-	for name, values := range r.Header {
-		if lower := strings.ToLower(name); strings.HasPrefix(lower, "x-amz-") {
-			amz = append(amz, lower+":"+strings.TrimSpace(strings.Join(values, ","))+"\n")
-		}
-	}
-	for name, values := range query { // parameters hoisted from headers
-		if lower := strings.ToLower(name); strings.HasPrefix(lower, "x-amz-") {
-			amz = append(amz, lower+":"+strings.TrimSpace(strings.Join(values, ","))+"\n")
+	for _, from := range [...]map[string][]string{r.Header, hoisted} {
+		for name, values := range from {
+			if lower := strings.ToLower(name); strings.HasPrefix(lower, "x-amz-") {
+				amz = append(amz, lower+":"+strings.TrimSpace(strings.Join(values, ","))+"\n")
+			}
 		}
 	}
 	slices.Sort(amz)
@@ -99,7 +178,7 @@ func textV2(r *http.Request, query url.Values, path, expires string) string {
 	mark := byte('?')
 	names := make([]string, 0, len(query))
 	for name := range query {
-		if slices.Contains(subResources, name) {
+		if SignedV2(name) {
 			names = append(names, name)
 		}
 	}

@@ -47,7 +47,8 @@ type Options struct {
 	LocalDir               string // backend: directory of the backend "local", registered on the very first start; empty: none
 
 	Region        string        // s3, backend: the gateway's region
-	Domain        string        // s3: of virtual-host style requests
+	Domains       []string      // s3: of virtual-host style requests
+	RefuseSigV2   bool          // s3: Signature Version 2 is refused
 	GarbageGrace  time.Duration // s3: how long replaced bytes stay
 	SweepInterval time.Duration // s3: between two passes of the journal's readers
 	WriteTTL      time.Duration // s3: how long a write goes on without being renewed

@@ -103,6 +103,7 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 		d.Stores = assemble.NewStores(d)
 		defer d.Stores.Close()
 	}
+	s.o.RefuseSigV2 = !s.sigV2
 	service, err := assemble.Build(ctx, s.name, d, s.o)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type settings struct {
 	tls                            rpc.Files
 	tokenFile                      string
 	logLevel, logFormat            string
+	sigV2                          bool
 	o                              assemble.Options
 }
 
@@ -91,7 +92,8 @@ func (s *settings) own(f *pflag.FlagSet) {
 		f.StringVar(&s.o.LocalDir, "local-dir", "", "directory to register as backend \"local\", the default, on the very first start; all services must see it under this path. Empty: none")
 	case "s3":
 		f.StringVar(&s.o.Region, "s3-region", "us-east-1", "the region that S3 clients sign with")
-		f.StringVar(&s.o.Domain, "s3-domain", "", "domain of virtual-host style requests: bucket.DOMAIN")
+		f.StringSliceVar(&s.o.Domains, "s3-domain", nil, "domains of virtual-host style requests: bucket.DOMAIN")
+		f.BoolVar(&s.sigV2, "s3-sigv2", true, "whether Signature Version 2 of old S3 clients is accepted")
 		f.DurationVar(&s.o.GarbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 		f.DurationVar(&s.o.SweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
 		f.DurationVar(&s.o.WriteTTL, "write-ttl", 30*time.Second, "how long a write may be out of touch before it is given up")

@@ -19,7 +19,9 @@ type settings struct {
 	data, s3Listen, apiListen                  string
 	state, queue                               string
 	rootAccess, rootSecret                     string
-	region, domain                             string
+	region                                     string
+	domains                                    []string
+	sigV2                                      bool
 	garbageGrace, sweepInterval, ttl, writeTTL time.Duration
 	masterKeyFile                              string
 	logLevel, logFormat                        string
@@ -41,7 +43,8 @@ func Command() *cobra.Command {
 	f.StringVar(&s.state, "state", "pebble:", "where the state is: pebble: (DIR/state), pebble:DIR or mongodb://HOST/DATABASE")
 	f.StringVar(&s.queue, "queue", "embedded:", "what carries work: embedded: (this process) or kafka://HOST:PORT")
 	f.StringVar(&s.region, "s3-region", "us-east-1", "the region that S3 clients sign with")
-	f.StringVar(&s.domain, "s3-domain", "", "domain of virtual-host style requests: bucket.DOMAIN")
+	f.StringSliceVar(&s.domains, "s3-domain", nil, "domains of virtual-host style requests: bucket.DOMAIN")
+	f.BoolVar(&s.sigV2, "s3-sigv2", true, "whether Signature Version 2 of old S3 clients is accepted")
 	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 	f.DurationVar(&s.sweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
 	f.DurationVar(&s.ttl, "lease-ttl", 30*time.Second, "how soon the work of a lost process is taken over")
