@@ -1,6 +1,6 @@
 # Every target is at most three lines; what is longer is a script in tools/.
 .DEFAULT_GOAL := help
-.PHONY: help build run tour test test-short testbed soak bench fuzz lint check generate image up down
+.PHONY: help build run tour test test-short testbed soak bench s3tests fuzz lint check generate image up down
 TOOLS := bin/tools/.stamp
 
 help: ## list the targets
@@ -38,6 +38,9 @@ soak: testbed ## big objects between all stores; migrations with kills, new seed
 
 bench: testbed ## figures beside rclone, versitygw and the clouds' own SDKs
 	go test -tags ceph -run "^$$" -bench . -benchtime 1x -timeout 90m ./internal/testbed/bench
+
+s3tests: ## the public suite ceph/s3-tests, checked out in SRC; OPTIONS go to pytest
+	tools/s3tests.sh $(OPTIONS)
 
 fuzz: ## each fuzz target for FUZZTIME (default 30s)
 	tools/fuzz.sh
