@@ -13,20 +13,8 @@ import (
 // label keeps the ids apart from other hashes of names. It never changes: ids are stored in access control lists and written in policies.
 const label = "gelato user "
 
-const (
-	// Anonymous is the name under which is kept what nobody in particular owns: objects that were written without credentials. No user can be named so.
-	Anonymous = "*"
-
-	// anonymousID is the canonical id that S3 gives such owners:
-	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html.
-	anonymousID = "65a011a29cdf8ec533ec3d1ccaae921c"
-)
-
 // Of returns the canonical id of the user with this name.
 func Of(name string) string {
-	if name == Anonymous {
-		return anonymousID
-	}
 	sum := sha256.Sum256([]byte(label + name))
 	return hex.EncodeToString(sum[:])
 }
