@@ -61,8 +61,8 @@ type Store interface {
 	// CRC64 are those given to CompleteUpload, which in turn need not be given the rest again.
 	CreateUpload(ctx context.Context, key string, o PutOptions) (string, error)
 
-	// PutPart stores part n (1 to Capabilities.MaxParts), in any order, replacing an earlier one. A known crc64 is verified as in PutOptions.
-	PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (Part, error)
+	// PutPart stores part n (1 to Capabilities.MaxParts), in any order, replacing an earlier one. sums are those of the part.
+	PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, sums Sums) (Part, error)
 
 	// CompleteUpload makes the object visible, of exactly these parts in ascending order of N. A part that was replaced since, or is absent, is
 	// FailedPrecondition. Completed twice with the same parts it answers the same Info, for as long as the object is there.
@@ -93,7 +93,34 @@ type PutOptions struct {
 	Headers      ContentHeaders
 	Metadata     map[string]string // user metadata; names lower case ASCII, values any UTF-8; returned as given
 	StorageClass string
-	CRC64        *uint64 // CRC-64/NVME of the whole body, when known beforehand: the store or the adapter refuses other bytes with DataLoss
+	CRC64        *uint64       // as Sums.CRC64
+	MD5          func() []byte // as Sums.MD5, of Put alone: Copy and uploads do not ask it
+}
+
+// Sums returns what the caller says of the body.
+func (o PutOptions) Sums() Sums { return Sums{CRC64: o.CRC64, MD5: o.MD5} }
+
+// Sums are the checksums of a whole body that its sender has, so that they are not computed twice. The zero value says that it has none.
+type Sums struct {
+	// CRC64 is the CRC-64/NVME, when known beforehand: the store or the adapter refuses other bytes with DataLoss.
+	CRC64 *uint64
+
+	// MD5 returns the MD5, 16 bytes, for a sender who has it beforehand (KnownMD5) or computes it while the body is read: then it returns nil until Read
+	// has returned io.EOF. It is asked before the first Read, and after io.EOF, by whoever reads. An adapter whose proof is an MD5 that the store computed
+	// compares the two in place of computing its own; where they differ it is DataLoss and nothing stays visible. It may also have the store refuse other bytes.
+	// Adapters with another proof pay no heed to it. One that is still nil after io.EOF leaves the bytes without a proof, not Verified.
+	//
+	// It has to be the MD5 of the very bytes that Read returns, or of those that they should be: never one that merely may be right, such as the ETag of
+	// an object that was made of parts.
+	MD5 func() []byte
+}
+
+// KnownMD5 makes the Sums.MD5 of a sum that is known beforehand, nil for a nil one.
+func KnownMD5(sum []byte) func() []byte {
+	if sum == nil {
+		return nil
+	}
+	return func() []byte { return sum }
 }
 
 // ContentHeaders are the HTTP headers that travel with an object.
@@ -127,7 +154,7 @@ type Part struct {
 	Size     int64
 	ETag     string // the store's own
 	CRC64    uint64 // CRC-64/NVME of the bytes sent, computed on the way by the adapter
-	MD5      []byte // of the bytes sent, when the adapter computed it; may be nil
+	MD5      []byte // of the bytes sent, when the adapter computed it or was told it; may be nil
 	Verified bool   // as Info.Verified
 	Proof    string
 }

@@ -182,7 +182,7 @@ func (p *probing) multipart(ctx context.Context) error {
 	if p.upload, err = p.store.CreateUpload(ctx, p.key, adapters.PutOptions{}); err != nil {
 		return err
 	}
-	part, err := p.store.PutPart(ctx, p.key, p.upload, 1, bytes.NewReader(p.body), probeBytes, nil)
+	part, err := p.store.PutPart(ctx, p.key, p.upload, 1, bytes.NewReader(p.body), probeBytes, adapters.Sums{})
 	if err != nil {
 		return err
 	}

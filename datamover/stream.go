@@ -171,6 +171,7 @@ type counted struct {
 	crc, md5 hash.Hash // may be nil
 	n        int64
 	progress *atomic.Int64
+	ended    bool
 	err      error
 }
 
@@ -185,10 +186,18 @@ func (c *counted) Read(p []byte) (int, error) {
 	if c.md5 != nil {
 		c.md5.Write(p[:n])
 	}
-	if err != nil && err != io.EOF {
+	if c.ended = err == io.EOF; err != nil && !c.ended {
 		c.err = err
 	}
 	return n, err
+}
+
+// sum is the MD5 for the store that the bytes go to: nil before their end.
+func (c *counted) sum() []byte {
+	if !c.ended {
+		return nil
+	}
+	return c.md5.Sum(nil)
 }
 
 // blame says whose failure err is: a body that breaks off fails the write that reads it.
@@ -222,8 +231,11 @@ func (s *Service) copyWhole(ctx context.Context, f from, t to, progress *atomic.
 	}
 	crc := crc64nvme.New()
 	r := &counted{r: body, progress: progress, crc: crc}
-	if t.tags {
+	if o.MD5 = adapters.KnownMD5(source.MD5); t.tags {
 		r.md5 = md5.New()
+		if o.MD5 == nil {
+			o.MD5 = r.sum
+		}
 	}
 	info, err := t.store.Put(ctx, t.key, r, f.size, o)
 	if err != nil {
@@ -355,10 +367,12 @@ func (s *Service) tryPart(ctx context.Context, f from, t to, id string, n int, r
 	}
 	defer body.Close()
 	c := &counted{r: body, progress: progress}
+	var sums adapters.Sums
 	if t.tags {
 		c.md5 = md5.New()
+		sums.MD5 = c.sum
 	}
-	p, err = t.store.PutPart(ctx, t.key, id, n, c, r.Length, nil)
+	p, err = t.store.PutPart(ctx, t.key, id, n, c, r.Length, sums)
 	if err != nil {
 		return p, nil, c.n, c.blame(err)
 	}

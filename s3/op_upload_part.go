@@ -72,7 +72,7 @@ func (s *Service) storePart(ctx context.Context, store adapters.Store, u catalog
 	if err != nil {
 		return p, err
 	}
-	native, err := store.PutPart(ctx, u.Location.NativeKey, u.NativeID, n, read, body.size, crc)
+	native, err := store.PutPart(ctx, u.Location.NativeKey, u.NativeID, n, read, body.size, adapters.Sums{CRC64: crc, MD5: body.md5Sum})
 	if body.err != nil {
 		return p, body.err
 	}

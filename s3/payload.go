@@ -292,6 +292,14 @@ func sourcePayload(src io.Reader, size int64, want wants, crc64 *uint64) *payloa
 	return p
 }
 
+// md5Sum is the MD5 for an adapter; nil until the end was read and verified.
+func (p *payload) md5Sum() []byte {
+	if p.err != nil {
+		return nil
+	}
+	return p.result.MD5
+}
+
 // drain reads what nobody has read yet, so that an unread rest is verified as well.
 func (p *payload) drain() error {
 	_, err := io.Copy(io.Discard, p)

@@ -60,6 +60,7 @@ func Run(t *testing.T, h Harness) {
 		{"Put", testPut},
 		{"PutRefused", testPutRefused},
 		{"PutFailing", testPutFailing},
+		{"KnownMD5", testKnownMD5},
 		{"Get", testGet},
 		{"Ranges", testRanges},
 		{"Metadata", testMetadata},

@@ -187,7 +187,7 @@ func testDeadContext(t *testing.T, h Harness) {
 		if multipart {
 			calls["CreateUpload"] = func() error { _, err := s.CreateUpload(ctx, "dead", adapters.PutOptions{}); return err }
 			calls["PutPart"] = func() error {
-				_, err := s.PutPart(ctx, "dead-upload", id, 1, strings.NewReader("y"), 1, nil)
+				_, err := s.PutPart(ctx, "dead-upload", id, 1, strings.NewReader("y"), 1, adapters.Sums{})
 				return err
 			}
 			calls["CompleteUpload"] = func() error {

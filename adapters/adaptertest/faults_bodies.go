@@ -96,7 +96,7 @@ func testUploadCorrupt(t *testing.T, h FaultHarness) {
 		key := f.key("part-" + name)
 		id := createUpload(t, f.bare, key, adapters.PutOptions{})
 		f.Set(faultproxy.CorruptRequest(at), 0, withBody(at))
-		part, err := f.bare.PutPart(t.Context(), key, id, 1, opaque{bytes.NewReader(b)}, faultBytes, o.CRC64)
+		part, err := f.bare.PutPart(t.Context(), key, id, 1, opaque{bytes.NewReader(b)}, faultBytes, adapters.Sums{CRC64: o.CRC64})
 		f.Clear()
 		wantDetected(t, "PutPart with a CRC64 that is "+name, part.Verified, err)
 		if err == nil {

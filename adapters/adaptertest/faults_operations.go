@@ -193,7 +193,7 @@ func preparePart(t *testing.T, s adapters.Store, key string) operation {
 	var part adapters.Part
 	return operation{
 		call: func(ctx context.Context, s adapters.Store) error {
-			p, err := s.PutPart(ctx, key, id, 1, bytes.NewReader(b), faultBytes, nil)
+			p, err := s.PutPart(ctx, key, id, 1, bytes.NewReader(b), faultBytes, adapters.Sums{})
 			if err == nil {
 				part = p
 			}

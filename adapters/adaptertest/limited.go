@@ -1,8 +1,11 @@
 package adaptertest
 
 import (
+	"bytes"
 	"context"
+	"crypto/md5"
 	"encoding/hex"
+	"hash"
 	"io"
 	"slices"
 	"strings"
@@ -24,6 +27,7 @@ type Limited struct {
 	CopyLies  bool         // Copy keeps other bytes of the same size and says nothing
 	Copies    atomic.Int64 // calls of Copy that succeeded
 	Moved     atomic.Int64 // bytes of bodies that went in or out
+	Known     atomic.Int64 // bodies that were stored and whose sender knew their MD5
 
 	classes sync.Map // storage classes by key, and by id of open uploads
 	parts   sync.Map // numbers of stored parts, *sync.Map by id of the upload
@@ -105,15 +109,31 @@ type counting struct {
 	r    io.Reader
 	left int64
 	n    *atomic.Int64
+	md5  hash.Hash // nil when nobody asks
 }
 
 func (c *counting) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
+	if c.md5 != nil {
+		c.md5.Write(p[:n])
+	}
 	if c.left -= int64(n); c.left < 0 {
 		return n, invalid("TooLarge", "the body is larger than the store takes at once")
 	}
 	return n, err
+}
+
+// sender is a body that was handed in, whose MD5 is compared with the one that its sender knows.
+func (l *Limited) sender(body io.Reader, most int64) *counting {
+	return &counting{body, most, &l.Moved, md5.New()}
+}
+
+// count counts a stored body whose sender knew its MD5.
+func (l *Limited) count(c *counting, known func() []byte) {
+	if known != nil && bytes.Equal(known(), c.md5.Sum(nil)) {
+		l.Known.Add(1)
+	}
 }
 
 // Put implements adapters.Store.
@@ -126,8 +146,10 @@ func (l *Limited) Put(ctx context.Context, key string, body io.Reader, size int6
 	}
 	class := o.StorageClass
 	o.IfMatch, o.StorageClass = l.native(o.IfMatch), ""
-	info, err := l.Store.Put(ctx, key, &counting{body, l.Can.MaxPutSize, &l.Moved}, size, o)
+	sent := l.sender(body, l.Can.MaxPutSize)
+	info, err := l.Store.Put(ctx, key, sent, size, o)
 	if err == nil {
+		l.count(sent, o.MD5)
 		l.keep(key, class)
 	}
 	return l.info(info), err
@@ -145,7 +167,7 @@ func (l *Limited) Get(ctx context.Context, key string, r adapters.Range, ifMatch
 	return struct {
 		io.Reader
 		io.Closer
-	}{&counting{body, 1 << 62, &l.Moved}, body}, l.info(info), nil
+	}{&counting{body, 1 << 62, &l.Moved, nil}, body}, l.info(info), nil
 }
 
 // Head implements adapters.Store.
@@ -230,7 +252,7 @@ func (l *Limited) CreateUpload(ctx context.Context, key string, o adapters.PutOp
 }
 
 // PutPart implements adapters.Store.
-func (l *Limited) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (l *Limited) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	switch {
 	case !l.Can.Multipart:
 		return adapters.Part{}, missing("multipart uploads")
@@ -239,11 +261,13 @@ func (l *Limited) PutPart(ctx context.Context, key, uploadID string, n int, body
 	case size > l.Can.MaxPartSize:
 		return adapters.Part{}, invalid("TooLarge", "a part is larger than the store takes")
 	}
-	p, err := l.Store.PutPart(ctx, key, uploadID, n, &counting{body, l.Can.MaxPartSize, &l.Moved}, size, crc64)
+	sent := l.sender(body, l.Can.MaxPartSize)
+	p, err := l.Store.PutPart(ctx, key, uploadID, n, sent, size, sums)
 	if !l.Can.StoresChecksum {
 		p.Verified, p.Proof = false, ""
 	}
 	if err == nil {
+		l.count(sent, sums.MD5)
 		numbers, _ := l.parts.LoadOrStore(uploadID, &sync.Map{})
 		numbers.(*sync.Map).Store(n, true)
 	}

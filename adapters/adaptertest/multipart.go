@@ -15,7 +15,7 @@ import (
 // putPart stores a part and checks the answer.
 func putPart(t *testing.T, s adapters.Store, key, id string, n int, b []byte) adapters.Part {
 	t.Helper()
-	p, err := s.PutPart(t.Context(), key, id, n, bytes.NewReader(b), int64(len(b)), nil)
+	p, err := s.PutPart(t.Context(), key, id, n, bytes.NewReader(b), int64(len(b)), adapters.Sums{})
 	if err != nil {
 		t.Fatalf("PutPart %d: %v", n, err)
 	}
@@ -201,11 +201,11 @@ func testMultipartParts(t *testing.T, h Harness) {
 	})
 	t.Run("streams", func(t *testing.T) {
 		id := createUpload(t, s, "streams", adapters.PutOptions{})
-		p1, err := s.PutPart(t.Context(), "streams", id, 1, opaque{bytes.NewReader(b1)}, int64(n1), crc(b1))
+		p1, err := s.PutPart(t.Context(), "streams", id, 1, opaque{bytes.NewReader(b1)}, int64(n1), adapters.Sums{CRC64: crc(b1)})
 		if err != nil {
 			t.Fatalf("PutPart of a stream: %v", err)
 		}
-		p2, err := s.PutPart(t.Context(), "streams", id, 2, opaque{bytes.NewReader(b2)}, -1, nil)
+		p2, err := s.PutPart(t.Context(), "streams", id, 2, opaque{bytes.NewReader(b2)}, -1, adapters.Sums{})
 		if err != nil {
 			t.Fatalf("PutPart of unknown size: %v", err)
 		}
@@ -232,7 +232,7 @@ func testMultipartParts(t *testing.T, h Harness) {
 		wantLost(t, "CompleteUpload after another upload of the key", err)
 		wantObject(t, s, "two", b2)
 		// The upload goes on with new parts: never with those of the other one.
-		if p1, err := s.PutPart(t.Context(), "two", first, 1, bytes.NewReader(b1), int64(n1), nil); err != nil {
+		if p1, err := s.PutPart(t.Context(), "two", first, 1, bytes.NewReader(b1), int64(n1), adapters.Sums{}); err != nil {
 			wantLost(t, "PutPart after another upload of the key", err)
 		} else {
 			complete(t, s, "two", first, []adapters.Part{p1}, b1)
@@ -264,7 +264,7 @@ func testMultipartEnds(t *testing.T, h Harness) {
 	wantAbsent(t, s, "ends")
 	_, err := s.CompleteUpload(ctx, "ends", id, []adapters.Part{p1}, adapters.PutOptions{})
 	wantCode(t, "CompleteUpload after an abort", err, errs.NotFound)
-	_, err = s.PutPart(ctx, "ends", id, 2, bytes.NewReader(b3), int64(n3), nil)
+	_, err = s.PutPart(ctx, "ends", id, 2, bytes.NewReader(b3), int64(n3), adapters.Sums{})
 	wantCode(t, "PutPart after an abort", err, errs.NotFound)
 	if uploads, err := s.ListUploads(ctx, "", 100); err != nil || len(uploads) != 0 {
 		t.Errorf("ListUploads after an abort = %+v, %v, want none", uploads, err)
@@ -277,7 +277,7 @@ func testMultipartEnds(t *testing.T, h Harness) {
 	for _, r := range refusals() {
 		ctx, cancel := context.WithCancel(t.Context())
 		body, size := r.body(ctx, cancel, pattern(7, n1))
-		_, err := s.PutPart(ctx, "parts", id, 1, body, size, r.opts.CRC64)
+		_, err := s.PutPart(ctx, "parts", id, 1, body, size, adapters.Sums{CRC64: r.opts.CRC64})
 		cancel()
 		r.check(t, "PutPart, "+r.name, err)
 	}
@@ -327,7 +327,7 @@ func testMultipartRefused(t *testing.T, h Harness) {
 	p1, p2 := putPart(t, s, "mr", id, 1, b1), putPart(t, s, "mr", id, 2, b1)
 
 	for _, n := range []int{-1, 0, s.Capabilities().MaxParts + 1} {
-		_, err := s.PutPart(ctx, "mr", id, n, strings.NewReader("x"), 1, nil)
+		_, err := s.PutPart(ctx, "mr", id, n, strings.NewReader("x"), 1, adapters.Sums{})
 		wantCode(t, "PutPart with a number out of range", err, errs.InvalidArgument)
 	}
 	for name, parts := range map[string][]adapters.Part{"no parts": nil, "parts in descending order": {p2, p1}, "a part named twice": {p1, p1}} {
@@ -337,7 +337,7 @@ func testMultipartRefused(t *testing.T, h Harness) {
 	for name, bad := range map[string]struct{ key, id string }{
 		"an unknown id": {"mr", strings.Repeat("0", len(id))}, "a strange id": {"mr", "../../x"}, "an empty id": {"mr", ""}, "another key": {"mr2", id},
 	} {
-		_, err := s.PutPart(ctx, bad.key, bad.id, 1, strings.NewReader("x"), 1, nil)
+		_, err := s.PutPart(ctx, bad.key, bad.id, 1, strings.NewReader("x"), 1, adapters.Sums{})
 		wantCode(t, "PutPart with "+name, err, errs.NotFound)
 		_, err = s.CompleteUpload(ctx, bad.key, bad.id, []adapters.Part{p1}, adapters.PutOptions{})
 		wantCode(t, "CompleteUpload with "+name, err, errs.NotFound)

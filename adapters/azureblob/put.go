@@ -67,7 +67,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 		}
 		return info, err
 	}
-	b := s.body(ctx, kindPut, r, size, o.CRC64)
+	b := s.body(ctx, kindPut, r, size, o.Sums())
 	if size == 0 {
 		if err := b.Empty(); err != nil {
 			return adapters.Info{}, fmt.Errorf("put object: read body: %w", err)
@@ -102,14 +102,14 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	return info, nil
 }
 
-// maxMD5 is the largest body whose MD5 is computed, in bytes. Azure answers with CRC64, which costs next to nothing; only Azurite has MD5 alone, and for
-// a large body that takes more of the processor than all else that is done here. Those stay unproven: jobs read them back, the S3 gateway does not.
+// maxMD5 is the largest body whose MD5 is computed here, in bytes. Azure answers with CRC64, which costs next to nothing; only Azurite has MD5 alone, and for
+// a large body that takes more of the processor than all else that is done here. Those whose MD5 the caller has not got either stay unproven: jobs read them back.
 const maxMD5 = 256 << 10
 
-// body prepares the body of a request. MD5 is computed only while it is what the store answers with.
-func (s *Store) body(ctx context.Context, kind int, r io.Reader, size int64, crc64 *uint64) *stream {
+// body prepares the body of a request. MD5 is computed, or asked of the caller, only while it is what the store answers with.
+func (s *Store) body(ctx context.Context, kind int, r io.Reader, size int64, sums adapters.Sums) *stream {
 	answer := s.habits.answers[kind].Load()
-	return &stream{Body: httpstore.NewBody(ctx, r, size, crc64, size <= maxMD5 && (answer == 0 || answer == answerMD5))}
+	return &stream{Body: httpstore.NewBody(ctx, r, size, sums, (size <= maxMD5 || sums.MD5 != nil) && (answer == 0 || answer == answerMD5))}
 }
 
 // prove compares what the store answered with what was sent. Unavailable when it cannot have had all of it, DataLoss when it had something else.

@@ -105,7 +105,7 @@ func TestSecrets(t *testing.T) {
 				"List":   func() error { _, err := s.List(t.Context(), key, key, 1); return err },
 				"Create": func() error { _, err := s.CreateUpload(t.Context(), key, adapters.PutOptions{}); return err },
 				"Upload": func() error {
-					_, err := s.PutPart(t.Context(), key, strings.Repeat("a", 32), 1, strings.NewReader("x"), 1, nil)
+					_, err := s.PutPart(t.Context(), key, strings.Repeat("a", 32), 1, strings.NewReader("x"), 1, adapters.Sums{})
 					return err
 				},
 			} {
@@ -167,7 +167,7 @@ func TestProofs(t *testing.T) {
 		}
 		var parts []adapters.Part
 		for n := 1; n <= 2; n++ {
-			p, err := s.PutPart(t.Context(), "parts", id, n, bytes.NewReader(body), int64(len(body)), nil)
+			p, err := s.PutPart(t.Context(), "parts", id, n, bytes.NewReader(body), int64(len(body)), adapters.Sums{})
 			if err != nil || p.Proof != c.part || p.Verified != (c.part != "") {
 				t.Errorf("%s: PutPart = %+v, %v, want proof %q", c.name, p, err, c.part)
 			}
@@ -197,7 +197,7 @@ func TestCompletedAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		part, err := stores[0].PutPart(ctx, key, id, 1, strings.NewReader("part"), 4, nil)
+		part, err := stores[0].PutPart(ctx, key, id, 1, strings.NewReader("part"), 4, adapters.Sums{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func TestClasses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := s.PutPart(ctx, "parts", id, 1, strings.NewReader("x"), 1, nil)
+		p, err := s.PutPart(ctx, "parts", id, 1, strings.NewReader("x"), 1, adapters.Sums{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +300,7 @@ func TestCorruptOnTheWay(t *testing.T) {
 	for op, call := range map[string]func() error{
 		"Put": func() error { return put(adapters.PutOptions{CRC64: &crc}) },
 		"PutPart": func() error {
-			_, err := s.PutPart(ctx, "k", id, 1, bytes.NewReader(body), int64(len(body)), nil)
+			_, err := s.PutPart(ctx, "k", id, 1, bytes.NewReader(body), int64(len(body)), adapters.Sums{})
 			return err
 		},
 	} {

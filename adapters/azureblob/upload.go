@@ -35,7 +35,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 }
 
 // PutPart implements adapters.Store.
-func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	name, storable, err := s.native(key)
 	if err != nil {
 		return adapters.Part{}, err
@@ -51,13 +51,13 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 		return adapters.Part{}, err
 	}
 	if size < 0 {
-		return s.spool.PutPart(ctx, key, uploadID, n, r, crc64)
+		return s.spool.PutPart(ctx, key, uploadID, n, r, sums)
 	}
 	if _, err := s.readRecord(ctx, key, uploadID); err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
 	id := newBlockID(upload, n, size == 0)
-	b := s.body(ctx, kindPart, r, size, crc64)
+	b := s.body(ctx, kindPart, r, size, sums)
 	var out blockblob.StageBlockResponse
 	var checked bool
 	if size == 0 {
@@ -67,7 +67,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 		_, err = s.client.NewBlockBlobClient(name).StageBlock(ctx, id.String(), streaming.NopCloser(strings.NewReader("\x00")), nil)
 	} else {
 		o := &blockblob.StageBlockOptions{}
-		o.TransactionalValidation, checked = s.validation(ctx, size, crc64)
+		o.TransactionalValidation, checked = s.validation(ctx, size, sums.CRC64)
 		out, err = s.client.NewBlockBlobClient(name).StageBlock(ctx, id.String(), b, o)
 	}
 	if failed := b.Detach(); failed != nil {

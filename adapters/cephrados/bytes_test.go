@@ -55,7 +55,7 @@ func TestDamagedTable(t *testing.T) {
 	}
 	var parts []adapters.Part
 	for n := 1; n <= 2; n++ {
-		p, err := s.PutPart(t.Context(), "parts", id, n, bytes.NewReader(pattern(byte(n), 1000)), 1000, nil)
+		p, err := s.PutPart(t.Context(), "parts", id, n, bytes.NewReader(pattern(byte(n), 1000)), 1000, adapters.Sums{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestManyParts(t *testing.T) {
 	g.SetLimit(16)
 	for i := range parts {
 		g.Go(func() (err error) {
-			stored[i], err = s.PutPart(t.Context(), "parts", id, i*9+1, bytes.NewReader(b[i*size:(i+1)*size]), size, nil)
+			stored[i], err = s.PutPart(t.Context(), "parts", id, i*9+1, bytes.NewReader(b[i*size:(i+1)*size]), size, adapters.Sums{})
 			return err
 		})
 	}
@@ -179,14 +179,14 @@ func TestPartsRaced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		first, err := s.PutPart(t.Context(), key, id, 1, bytes.NewReader(pattern(1, 1000)), -1, nil)
+		first, err := s.PutPart(t.Context(), key, id, 1, bytes.NewReader(pattern(1, 1000)), -1, adapters.Sums{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
-				_, err := s.PutPart(t.Context(), key, id, 1+i%2, bytes.NewReader(pattern(2, 1000)), -1, nil)
+				_, err := s.PutPart(t.Context(), key, id, 1+i%2, bytes.NewReader(pattern(2, 1000)), -1, adapters.Sums{})
 				if err != nil && !errs.Is(err, errs.NotFound) {
 					t.Errorf("PutPart: %v", err)
 				}

@@ -65,7 +65,7 @@ func childWrites(ctx context.Context, s *cephrados.Store) error {
 		}}
 	}
 	go s.Put(ctx, "present", waiting(), int64(len(b)), adapters.PutOptions{})
-	_, err = s.PutPart(ctx, "upload", id, 1, waiting(), -1, nil)
+	_, err = s.PutPart(ctx, "upload", id, 1, waiting(), -1, adapters.Sums{})
 	return err
 }
 
@@ -157,7 +157,7 @@ func TestWriterTooLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PutPart(t.Context(), "upload", id, 1, &hooked{bytes.NewReader(b), 9 << 20, late}, -1, nil); !errs.Is(err, errs.Unavailable) {
+	if _, err := s.PutPart(t.Context(), "upload", id, 1, &hooked{bytes.NewReader(b), 9 << 20, late}, -1, adapters.Sums{}); !errs.Is(err, errs.Unavailable) {
 		t.Errorf("PutPart that was given up: %v, want %v", err, errs.Unavailable)
 	}
 	wantObject(t, s, "key", []byte("old"))

@@ -62,7 +62,7 @@ func TestOSDGone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			part, err := s.PutPart(t.Context(), "upload", upload, 1, bytes.NewReader(old), -1, nil)
+			part, err := s.PutPart(t.Context(), "upload", upload, 1, bytes.NewReader(old), -1, adapters.Sums{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestOSDGone(t *testing.T) {
 			fails("List", func() error { _, err := s.List(t.Context(), "", "", 10); return err })
 			fails("Delete", func() error { return s.Delete(t.Context(), "gone", "") })
 			fails("PutPart", func() error {
-				_, err := s.PutPart(t.Context(), "upload", upload, 2, bytes.NewReader(old), -1, nil)
+				_, err := s.PutPart(t.Context(), "upload", upload, 2, bytes.NewReader(old), -1, adapters.Sums{})
 				return err
 			})
 			fails("CompleteUpload", func() error {

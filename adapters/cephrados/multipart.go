@@ -67,7 +67,7 @@ func (u openUpload) with(row []byte) (openUpload, error) {
 }
 
 // PutPart implements adapters.Store.
-func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	if n < 1 || n > maxParts {
 		return adapters.Part{}, errs.Newf(errs.InvalidArgument, "part numbers are 1 to %d", maxParts).Because("PartNumber")
 	}
@@ -79,7 +79,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, body i
 		return adapters.Part{}, err
 	}
 	w := s.newWrite(ctx, u.shard)
-	p, err := s.putPartWith(w, u, n, body, size, crc64)
+	p, err := s.putPartWith(w, u, n, body, size, sums.CRC64)
 	if err != nil {
 		w.abandon(err)
 		return adapters.Part{}, err

@@ -3,6 +3,7 @@ package httpstore
 import (
 	"context"
 	"crypto/md5"
+	"encoding/base64"
 	"errors"
 	"hash"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/minio/crc64nvme"
 
+	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -26,7 +28,9 @@ type Body struct {
 	size     int64
 	left     int64
 	crc      hash.Hash64
-	md5      hash.Hash // nil when not wanted
+	md5      hash.Hash     // nil when it is not computed here
+	tell     func() []byte // MD5 of the sender, nil when it has none or nobody wants it
+	told     []byte        // what tell said
 	want     *uint64
 	err      error // why the source failed; it outranks what the store says
 	whole    atomic.Bool
@@ -35,13 +39,16 @@ type Body struct {
 	pending  []byte                    // frame bytes to be sent before anything else
 }
 
-// NewBody makes a Body of exactly size bytes of src (nil is empty), whose CRC-64/NVME is want when that is known. MD5 is computed on demand only.
-func NewBody(ctx context.Context, src io.Reader, size int64, want *uint64, withMD5 bool) *Body {
+// NewBody makes a Body of exactly size bytes of src (nil is empty). withMD5 says whether its MD5 is wanted: it is the one of sums, else it is computed.
+func NewBody(ctx context.Context, src io.Reader, size int64, sums adapters.Sums, withMD5 bool) *Body {
 	if src == nil {
 		src = strings.NewReader("")
 	}
-	b := &Body{ctx: ctx, src: src, size: size, left: size, crc: crc64nvme.New(), want: want}
-	if withMD5 {
+	b := &Body{ctx: ctx, src: src, size: size, left: size, crc: crc64nvme.New(), want: sums.CRC64}
+	switch {
+	case withMD5 && sums.MD5 != nil:
+		b.tell, b.told = sums.MD5, sums.MD5()
+	case withMD5:
 		b.md5 = md5.New()
 	}
 	return b
@@ -113,6 +120,9 @@ func (b *Body) finish() error {
 			if b.want != nil && *b.want != b.crc.Sum64() {
 				return errs.Newf(errs.DataLoss, "the body does not have the CRC-64/NVME that was announced")
 			}
+			if b.tell != nil && b.told == nil {
+				b.told = b.tell()
+			}
 			b.whole.Store(true)
 			return nil
 		case err != nil:
@@ -158,10 +168,18 @@ func (b *Body) Size() int64 { return b.size }
 // CRC64 is the CRC-64/NVME of the body.
 func (b *Body) CRC64() uint64 { return b.crc.Sum64() }
 
-// MD5 is that of the body, nil when it was not wanted.
+// ContentMD5 is the header of the request, "" when the MD5 is not wanted or not known beforehand.
+func (b *Body) ContentMD5() string {
+	if b.told == nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(b.told)
+}
+
+// MD5 is that of the body, computed here or told by the sender; nil when it was not wanted, or the sender did not know it after all.
 func (b *Body) MD5() []byte {
 	if b.md5 == nil {
-		return nil
+		return b.told
 	}
 	return b.md5.Sum(nil)
 }

@@ -46,7 +46,7 @@ func TestBody(t *testing.T) {
 		{"breaks where it should end", t.Context(), io.MultiReader(strings.NewReader("body"), errorReader{broken}), 4, nil, "", errs.Unknown, broken},
 		{"cancelled at the end", over, strings.NewReader("body"), 4, nil, "", errs.Canceled, context.Canceled},
 	} {
-		b := NewBody(c.ctx, c.src, c.size, c.want, true)
+		b := NewBody(c.ctx, c.src, c.size, adapters.Sums{CRC64: c.want}, true)
 		var got []byte
 		var err error
 		if c.size == 0 {
@@ -78,12 +78,12 @@ func (e errorReader) Read([]byte) (int, error) { return 0, e.err }
 
 func TestBodyFramed(t *testing.T) {
 	t.Parallel()
-	b := NewBody(t.Context(), strings.NewReader("body"), 4, nil, false)
+	b := NewBody(t.Context(), strings.NewReader("body"), 4, adapters.Sums{}, false)
 	b.Frame([]byte("<"), func(uint64) []byte { return []byte(">") })
 	if got, err := io.ReadAll(b); string(got) != "<body>" || err != nil {
 		t.Errorf("got %q, %v", got, err)
 	}
-	b = NewBody(t.Context(), strings.NewReader("bod"), 4, nil, false)
+	b = NewBody(t.Context(), strings.NewReader("bod"), 4, adapters.Sums{}, false)
 	b.Frame([]byte("<"), func(uint64) []byte { return []byte(">") })
 	if got, err := io.ReadAll(b); string(got) != "<bod" || err == nil {
 		t.Errorf("short: got %q, %v", got, err)
@@ -94,7 +94,7 @@ func TestBodyFramed(t *testing.T) {
 func TestDetachDoesNotWait(t *testing.T) {
 	t.Parallel()
 	r, w := io.Pipe()
-	b := NewBody(t.Context(), r, 4, nil, false)
+	b := NewBody(t.Context(), r, 4, adapters.Sums{}, false)
 	done := make(chan error)
 	go func() {
 		_, err := io.ReadAll(b)

@@ -63,7 +63,7 @@ func (s *Spool) Put(ctx context.Context, key string, r io.Reader, o adapters.Put
 }
 
 // PutPart stores a part of unknown size; it must fit the spool.
-func (s *Spool) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, want *uint64) (adapters.Part, error) {
+func (s *Spool) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, sums adapters.Sums) (adapters.Part, error) {
 	b := &buffer{memory: s.memory}
 	defer b.release()
 	for size := SpoolPart; ; size *= 2 {
@@ -81,11 +81,11 @@ func (s *Spool) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 			break
 		}
 	}
-	crc, err := b.checked(want)
+	crc, err := b.checked(sums.CRC64)
 	if err != nil {
 		return adapters.Part{}, err
 	}
-	return s.store.PutPart(ctx, key, uploadID, n, bytes.NewReader(b.bytes()), int64(b.n), &crc)
+	return s.store.PutPart(ctx, key, uploadID, n, bytes.NewReader(b.bytes()), int64(b.n), adapters.Sums{CRC64: &crc, MD5: sums.MD5})
 }
 
 // putParts uploads what is in the full buffer, and the rest of r, as parts.
@@ -108,7 +108,7 @@ func (s *Spool) putParts(ctx context.Context, key string, r io.Reader, b *buffer
 			return adapters.Info{}, errs.Newf(errs.InvalidArgument, "a body of unknown size is too large").Because("EntityTooLarge")
 		}
 		crc := crc64nvme.Checksum(b.bytes())
-		p, err := s.store.PutPart(ctx, key, upload, len(parts)+1, bytes.NewReader(b.bytes()), int64(b.n), &crc)
+		p, err := s.store.PutPart(ctx, key, upload, len(parts)+1, bytes.NewReader(b.bytes()), int64(b.n), adapters.Sums{CRC64: &crc})
 		if err != nil {
 			return adapters.Info{}, err
 		}

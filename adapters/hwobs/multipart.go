@@ -52,7 +52,7 @@ func (s *Store) uploadKey(key, uploadID string) (string, error) {
 }
 
 // PutPart implements adapters.Store.
-func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	name, err := s.uploadKey(key, uploadID)
 	if err != nil {
 		return adapters.Part{}, err
@@ -61,9 +61,9 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 		return adapters.Part{}, err
 	}
 	if size < 0 {
-		return s.spool.PutPart(ctx, key, uploadID, n, r, crc64)
+		return s.spool.PutPart(ctx, key, uploadID, n, r, sums)
 	}
-	b, err := prepare(ctx, r, size, crc64)
+	b, err := prepare(ctx, r, size, sums)
 	if err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
@@ -72,12 +72,12 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	if err != nil {
 		return adapters.Part{}, err
 	}
-	_, err = c.UploadPart(&obs.UploadPartInput{Bucket: s.bucket, Key: name, UploadId: uploadID, PartNumber: n, PartSize: size, ContentMD5: b.known, Body: b.reader()},
+	_, err = c.UploadPart(&obs.UploadPartInput{Bucket: s.bucket, Key: name, UploadId: uploadID, PartNumber: n, PartSize: size, ContentMD5: b.ContentMD5(), Body: b.reader()},
 		obs.WithCustomHeader(s.dated()))
 	if err := b.end(ctx, "put part", x, err); err != nil {
 		return adapters.Part{}, err
 	}
-	p := adapters.Part{N: n, Size: size, ETag: x.etag(), CRC64: b.CRC64(), MD5: b.md5}
+	p := adapters.Part{N: n, Size: size, ETag: x.etag(), CRC64: b.CRC64(), MD5: b.MD5()}
 	proven, err := b.prove(x)
 	if err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)

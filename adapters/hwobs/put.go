@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/md5"
-	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -45,13 +44,13 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 	if size < 0 {
 		return s.spool.Put(ctx, key, r, o)
 	}
-	b, err := prepare(ctx, r, size, o.CRC64)
+	b, err := prepare(ctx, r, size, o.Sums())
 	if err != nil {
 		return adapters.Info{}, fmt.Errorf("put object: %w", err)
 	}
 	in := &obs.PutObjectInput{}
 	in.ObjectOperationInput, in.HttpHeader = about.object, about.header
-	in.Bucket, in.ContentLength, in.ContentMD5, in.Body = s.bucket, size, b.known, b.reader()
+	in.Bucket, in.ContentLength, in.ContentMD5, in.Body = s.bucket, size, b.ContentMD5(), b.reader()
 	c, err := s.call(ctx, x)
 	if err != nil {
 		return adapters.Info{}, err
@@ -111,15 +110,11 @@ func describe(name string, o adapters.PutOptions) (about, *exchange, error) {
 // upload is the body of one Put or PutPart.
 type upload struct {
 	*httpstore.Body
-	size  int64
-	known string // its Content-MD5 in Base64, when that is known beforehand
-	md5   []byte
 }
 
-// prepare readies a body. One that can be read twice, and is not long, is read for its MD5 first.
-func prepare(ctx context.Context, r io.Reader, size int64, crc64 *uint64) (*upload, error) {
-	u := &upload{size: size}
-	if again, ok := r.(io.Seeker); ok && size > 0 && size <= maxTwice {
+// prepare readies a body. One whose MD5 the caller has not got, that can be read twice and is not long, is read for its MD5 first.
+func prepare(ctx context.Context, r io.Reader, size int64, sums adapters.Sums) (*upload, error) {
+	if again, ok := r.(io.Seeker); ok && sums.MD5 == nil && size > 0 && size <= maxTwice {
 		start, err := again.Seek(0, io.SeekCurrent)
 		if err == nil {
 			sum := md5.New()
@@ -131,12 +126,11 @@ func prepare(ctx context.Context, r io.Reader, size int64, crc64 *uint64) (*uplo
 				return nil, fmt.Errorf("read body: %w", err)
 			}
 			if n == size { // a shorter one is refused as it is sent
-				u.md5 = sum.Sum(nil)
-				u.known = base64.StdEncoding.EncodeToString(u.md5)
+				sums.MD5 = adapters.KnownMD5(sum.Sum(nil))
 			}
 		}
 	}
-	u.Body = httpstore.NewBody(ctx, r, size, crc64, u.md5 == nil)
+	u := &upload{httpstore.NewBody(ctx, r, size, sums, true)}
 	if size > 0 {
 		return u, nil
 	}
@@ -145,7 +139,7 @@ func prepare(ctx context.Context, r io.Reader, size int64, crc64 *uint64) (*uplo
 
 // reader is what the SDK sends; it takes a body without bytes for one of unknown length.
 func (u *upload) reader() io.Reader {
-	if u.size == 0 {
+	if u.Size() == 0 {
 		return nil
 	}
 	return u.Body
@@ -165,19 +159,16 @@ func (u *upload) end(ctx context.Context, op string, x *exchange, err error) err
 	if x.etag() == "" {
 		return malformed(op)
 	}
-	if u.md5 == nil {
-		u.md5 = u.MD5()
-	}
 	return nil
 }
 
 // prove returns the MD5 that the store computed of the bytes sent, nil when its answer tells none, and DataLoss when it is another one.
 func (u *upload) prove(x *exchange) ([]byte, error) {
-	stored := s3shape.MD5OfETag(x.etag())
+	stored, sent := s3shape.MD5OfETag(x.etag()), u.MD5()
 	switch {
-	case bytes.Equal(stored, u.md5):
+	case bytes.Equal(stored, sent):
 		return stored, nil
-	case stored == nil || x.encrypted():
+	case stored == nil || sent == nil || x.encrypted():
 		return nil, nil
 	}
 	return nil, errs.Newf(errs.DataLoss, "the store holds bytes with another MD5 (%s) than those sent", hex.EncodeToString(stored))

@@ -6,8 +6,8 @@
 //     signed, which the signature, over /bucket/key in either case, does not mind (see exchange).
 //   - The SDK's client has one context for life and mixes metadata with other headers, so each call has a client of its own, over one shared
 //     transport, and reads the answer's head as it came.
-//   - Proof of what was stored is an ETag that is the MD5 of the bytes: OBS computes no CRC-64/NVME. Bodies that can be read
-//     twice, up to 8 MiB, are sent with their Content-MD5, so that OBS itself refuses other bytes.
+//   - Proof of what was stored is an ETag that is the MD5 of the bytes: OBS computes no CRC-64/NVME. It is compared with the caller's MD5, else with one that
+//     is computed here. Where that is known beforehand, or the body can be read twice and has up to 8 MiB, it is sent as Content-MD5, so that OBS itself refuses other bytes.
 //   - The SDK's retries, redirects, log and guesses at a content type are off; wrap/ retries.
 //
 // adapters/all and tests import it.

@@ -2,6 +2,7 @@ package hwobs
 
 import (
 	"bytes"
+	"encoding/hex"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -107,7 +108,7 @@ func TestHeadersThatTheSDKChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := s.PutPart(t.Context(), "parts.html", id, 1, strings.NewReader("bytes"), 5, nil)
+		p, err := s.PutPart(t.Context(), "parts.html", id, 1, strings.NewReader("bytes"), 5, adapters.Sums{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,8 +239,29 @@ func TestOtherBytesThanThoseSent(t *testing.T) {
 	if last := o.asked[len(o.asked)-1]; last.Method != http.MethodDelete {
 		t.Errorf("the object was not taken back: the last request is %s", last.Method)
 	}
-	if _, err := s.PutPart(t.Context(), "k", "id", 1, strings.NewReader("bytes"), 5, nil); !errs.Is(err, errs.DataLoss) {
+	if _, err := s.PutPart(t.Context(), "k", "id", 1, strings.NewReader("bytes"), 5, adapters.Sums{}); !errs.Is(err, errs.DataLoss) {
 		t.Errorf("PutPart: %v, want DataLoss", err)
+	}
+	// What the caller says is what counts, as it is not computed again.
+	told, _ := hex.DecodeString("0123456789abcdef0123456789abcdef")
+	for kind, body := range map[string]io.Reader{"stream": stream{strings.NewReader("bytes")}, "seekable": strings.NewReader("bytes")} {
+		info, err := s.Put(t.Context(), "k", body, 5, adapters.PutOptions{MD5: adapters.KnownMD5(told)})
+		if sent := o.asked[len(o.asked)-1].Header.Get("Content-MD5"); err != nil || info.Proof != s3shape.ProofMD5 || sent != "ASNFZ4mrze8BI0VniavN7w==" {
+			t.Errorf("Put of a %s with an MD5: %+v, %v, sent with Content-MD5 %q", kind, info, err, sent)
+		}
+	}
+	wrong := adapters.KnownMD5([]byte("sixteen bytes ok"))
+	if _, err := s.Put(t.Context(), "k", stream{strings.NewReader("bytes")}, 5, adapters.PutOptions{MD5: wrong}); !errs.Is(err, errs.DataLoss) {
+		t.Errorf("Put with a wrong MD5: %v, want DataLoss", err)
+	}
+	if last := o.asked[len(o.asked)-1]; last.Method != http.MethodDelete {
+		t.Errorf("the object with a wrong MD5 was not taken back: the last request is %s", last.Method)
+	}
+	if p, err := s.PutPart(t.Context(), "k", "id", 1, stream{strings.NewReader("bytes")}, 5, adapters.Sums{MD5: adapters.KnownMD5(told)}); err != nil || p.Proof != s3shape.ProofMD5 {
+		t.Errorf("PutPart with an MD5: %+v, %v", p, err)
+	}
+	if _, err := s.PutPart(t.Context(), "k", "id", 1, stream{strings.NewReader("bytes")}, 5, adapters.Sums{MD5: wrong}); !errs.Is(err, errs.DataLoss) {
+		t.Errorf("PutPart with a wrong MD5: %v, want DataLoss", err)
 	}
 	s, o = openOdd(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", `"0123456789abcdef0123456789abcdef"`)
@@ -296,7 +318,7 @@ func TestAnswersThatMakeNoSense(t *testing.T) {
 				"List":   func() error { _, err := s.List(ctx, "", "", 10); return err },
 				"Create": func() error { _, err := s.CreateUpload(ctx, "k", adapters.PutOptions{}); return err },
 				"Part": func() error {
-					_, err := s.PutPart(ctx, "k", "id", 1, strings.NewReader("x"), 1, nil)
+					_, err := s.PutPart(ctx, "k", "id", 1, strings.NewReader("x"), 1, adapters.Sums{})
 					return err
 				},
 				"Uploads": func() error { _, err := s.ListUploads(ctx, "", 10); return err },

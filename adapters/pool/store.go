@@ -128,12 +128,12 @@ func (s *store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 	return s.Store.CreateUpload(ctx, key, o)
 }
 
-func (s *store) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (s *store) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	if err := s.enter(); err != nil {
 		return adapters.Part{}, err
 	}
 	defer s.leave()
-	return s.Store.PutPart(ctx, key, uploadID, n, body, size, crc64)
+	return s.Store.PutPart(ctx, key, uploadID, n, body, size, sums)
 }
 
 func (s *store) CompleteUpload(ctx context.Context, key, uploadID string, parts []adapters.Part, o adapters.PutOptions) (adapters.Info, error) {

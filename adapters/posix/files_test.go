@@ -206,7 +206,7 @@ func TestUploadsOutliveTheProcess(t *testing.T) {
 	if err != nil {
 		t.Fatalf("CreateUpload: %v", err)
 	}
-	part, err := s.PutPart(ctx, "k", id, 1, strings.NewReader("part"), 4, nil)
+	part, err := s.PutPart(ctx, "k", id, 1, strings.NewReader("part"), 4, adapters.Sums{})
 	if err != nil {
 		t.Fatalf("PutPart: %v", err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // PutPart implements adapters.Store.
-func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, b io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, b io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	full, err := s.beginWrite(ctx, key, adapters.PutOptions{})
 	if err != nil {
 		return adapters.Part{}, err
@@ -36,7 +36,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, b io.R
 	if err != nil {
 		return adapters.Part{}, err
 	}
-	if err := checkCRC(crc64, crc); err != nil {
+	if err := checkCRC(sums.CRC64, crc); err != nil {
 		return adapters.Part{}, err
 	}
 	if err := t.finish(newRecord(adapters.PutOptions{}, crc)); err != nil {

@@ -104,7 +104,7 @@ func BenchmarkCopyBig(b *testing.B) {
 					return err
 				}
 				defer rc.Close()
-				done[i], err = to.PutPart(ctx, "big", id, i+1, rc, partSize, &crc)
+				done[i], err = to.PutPart(ctx, "big", id, i+1, rc, partSize, adapters.Sums{CRC64: &crc})
 				return err
 			})
 		}

@@ -78,7 +78,7 @@ func (s *Store) CreateUpload(ctx context.Context, key string, o adapters.PutOpti
 }
 
 // PutPart implements adapters.Store.
-func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	name, err := s.native(key)
 	if err != nil {
 		return adapters.Part{}, err
@@ -91,9 +91,9 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 		return adapters.Part{}, err
 	}
 	if size < 0 {
-		return s.spool.PutPart(ctx, key, uploadID, n, r, crc64)
+		return s.spool.PutPart(ctx, key, uploadID, n, r, sums)
 	}
-	b, framed, err := s.send(ctx, kindPart, r, size, crc64, withCRC)
+	b, framed, err := s.send(ctx, kindPart, r, size, sums, withCRC)
 	if err != nil {
 		return adapters.Part{}, err
 	}
@@ -103,13 +103,16 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	if framed {
 		how = chunked(b, &in.ContentLength)
 	}
+	if !framed {
+		in.ContentMD5 = set(b.ContentMD5())
+	}
 	if size > 0 {
 		in.Body = b
 	} else if err := b.Empty(); err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
-	if crc64 != nil && withCRC {
-		in.ChecksumCRC64NVME = formatCRC(*crc64)
+	if sums.CRC64 != nil && withCRC {
+		in.ChecksumCRC64NVME = formatCRC(*sums.CRC64)
 	}
 	out, err := s.client.UploadPart(ctx, in, how)
 	if failed := b.Detach(); failed != nil {
@@ -122,7 +125,7 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}
 	p := adapters.Part{N: n, Size: size, ETag: parseETag(out.ETag), CRC64: b.CRC64(), MD5: b.MD5()}
-	p.Verified, p.Proof, err = s.prove(kindPart, withCRC && (crc64 != nil || framed), b, parseCRC(out.ChecksumCRC64NVME, ""), etagMD5(p.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm))
+	p.Verified, p.Proof, err = s.prove(kindPart, withCRC && (sums.CRC64 != nil || framed), b, parseCRC(out.ChecksumCRC64NVME, ""), etagMD5(p.ETag, out.ServerSideEncryption, out.SSECustomerAlgorithm))
 	if err != nil {
 		return adapters.Part{}, fmt.Errorf("put part: %w", err)
 	}

@@ -109,26 +109,30 @@ func flip(body []byte) []byte {
 func TestWhatCountsAsProof(t *testing.T) {
 	t.Parallel()
 	random := func([]byte) string { return "0123456789abcdef0123456789abcdef" }
+	sum := md5.Sum([]byte("some bytes"))
 	for _, c := range []struct {
 		name  string
 		store *oddStore
 		known bool
+		md5   func() []byte
 		proof string
 		want  errs.Code // of the second Put, whose bytes the store spoils
 	}{
-		{"ignores checksums, ETag is the MD5", &oddStore{}, true, s3shape.ProofMD5, errs.DataLoss},
-		{"ignores checksums, unknown beforehand", &oddStore{}, false, s3shape.ProofMD5, errs.DataLoss},
-		{"ignores checksums, ETag is no MD5", &oddStore{etag: random}, true, "", errs.Unknown},
-		{"ignores checksums, strange ETag", &oddStore{etag: func([]byte) string { return "v1" }}, true, "", errs.Unknown},
-		{"computes CRC64", &oddStore{crc: crc64nvme.Checksum}, true, s3shape.ProofCheckedCRC, errs.DataLoss},
-		{"computes CRC64 unasked", &oddStore{crc: crc64nvme.Checksum, etag: random}, false, s3shape.ProofStoreCRC, errs.DataLoss},
+		{"ignores checksums, ETag is the MD5", &oddStore{}, true, nil, s3shape.ProofMD5, errs.DataLoss},
+		{"ignores checksums, unknown beforehand", &oddStore{}, false, nil, s3shape.ProofMD5, errs.DataLoss},
+		{"ignores checksums, ETag is no MD5", &oddStore{etag: random}, true, nil, "", errs.Unknown},
+		{"ignores checksums, strange ETag", &oddStore{etag: func([]byte) string { return "v1" }}, true, nil, "", errs.Unknown},
+		{"computes CRC64", &oddStore{crc: crc64nvme.Checksum}, true, nil, s3shape.ProofCheckedCRC, errs.DataLoss},
+		{"computes CRC64 unasked", &oddStore{crc: crc64nvme.Checksum, etag: random}, false, nil, s3shape.ProofStoreCRC, errs.DataLoss},
+		{"ignores checksums, MD5 of the caller", &oddStore{}, false, adapters.KnownMD5(sum[:]), s3shape.ProofMD5, errs.DataLoss},
+		{"computes CRC64, MD5 of the caller", &oddStore{crc: crc64nvme.Checksum}, false, adapters.KnownMD5(sum[:]), s3shape.ProofStoreCRC, errs.DataLoss},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := openAt(t, c.store)
 			body := []byte("some bytes")
 			sum := crc64nvme.Checksum(body)
-			var o adapters.PutOptions
+			o := adapters.PutOptions{MD5: c.md5}
 			if c.known {
 				o.CRC64 = &sum
 			}

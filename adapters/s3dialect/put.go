@@ -53,7 +53,7 @@ func (s *Store) Put(ctx context.Context, key string, r io.Reader, size int64, o 
 
 func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, size int64, o adapters.PutOptions) (adapters.Info, error) {
 	withCRC := !s.quirks.PlainBodies
-	b, framed, err := s.send(ctx, kindPut, r, size, o.CRC64, withCRC)
+	b, framed, err := s.send(ctx, kindPut, r, size, o.Sums(), withCRC)
 	if err != nil {
 		return adapters.Info{}, err
 	}
@@ -66,6 +66,9 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 	how := unsigned
 	if framed {
 		how = chunked(b, &in.ContentLength)
+	}
+	if !framed {
+		in.ContentMD5 = set(b.ContentMD5())
 	}
 	if size > 0 {
 		in.Body = b
@@ -111,19 +114,19 @@ func (s *Store) put(ctx context.Context, key string, name *string, r io.Reader, 
 }
 
 // send prepares a body, and says whether it is to be framed with a trailer. withCRC says whether a CRC64 may go along at all. MD5 is computed only
-// while the store's latest answer of the kind had no CRC64; of a kind that was not sent before, the other one's answer is taken.
-func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, crc64 *uint64, withCRC bool) (b *httpstore.Body, framed bool, err error) {
-	if crc64 == nil && withCRC && size > 0 {
+// while the store's latest answer of the kind had no CRC64, and the caller has none; of a kind that was not sent before, the other one's answer is taken.
+func (s *Store) send(ctx context.Context, kind int, r io.Reader, size int64, sums adapters.Sums, withCRC bool) (b *httpstore.Body, framed bool, err error) {
+	if sums.CRC64 == nil && withCRC && size > 0 {
 		if framed, err = s.holds(ctx, trailers); err != nil {
 			return nil, false, err
 		}
 	}
-	sent := framed || crc64 != nil && withCRC
+	sent := framed || sums.CRC64 != nil && withCRC
 	answers := s.habits.answersCRC[kind][index(sent)].Load()
 	if answers == 0 {
 		answers = s.habits.answersCRC[1-kind][index(sent)].Load()
 	}
-	return httpstore.NewBody(ctx, r, size, crc64, answers != crcAnswered), framed, nil
+	return httpstore.NewBody(ctx, r, size, sums, answers != crcAnswered), framed, nil
 }
 
 // prove compares what the store answered with what was sent, and remembers what it answers. DataLoss when they differ.

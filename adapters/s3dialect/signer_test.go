@@ -108,7 +108,7 @@ func TestWhatPlainStoresGet(t *testing.T) {
 				if err != nil || id != markPlain+"u" {
 					t.Errorf("CreateUpload: %q, %v", id, err)
 				}
-				if p, err := s.PutPart(t.Context(), "key", id, 1, strings.NewReader("bytes"), 5, crc); err != nil || p.Proof != s3shape.ProofMD5 {
+				if p, err := s.PutPart(t.Context(), "key", id, 1, strings.NewReader("bytes"), 5, adapters.Sums{CRC64: crc}); err != nil || p.Proof != s3shape.ProofMD5 {
 					t.Errorf("PutPart: %+v, %v", p, err)
 				}
 				if info, err := s.Copy(t.Context(), "copy", "key", "", adapters.PutOptions{CRC64: crc}); err != nil || info.Verified {

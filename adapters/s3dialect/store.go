@@ -5,7 +5,7 @@
 //   - Bodies are sent with an unsigned payload, so that a stream that cannot seek is never buffered, also over plain HTTP. One whose
 //     CRC-64/NVME is not known beforehand is sent aws-chunked with the checksum as its trailer, where the store understands that.
 //   - Proof of what was stored comes from CRC-64/NVME where the store computes it (it answers x-amz-checksum-crc64nvme), else from
-//     an ETag that is the MD5 of the bytes. MD5 is computed only while a store has not shown that it answers CRC-64/NVME. A store
+//     an ETag that is the MD5 of the bytes. MD5 is computed, or asked of the caller, only while a store has not shown that it answers CRC-64/NVME. A store
 //     that does neither leaves Info.Verified false: the caller reads back. A copy within the store is proven by CRC-64/NVME alone:
 //     ETags of copies are carried along by some stores.
 //   - A known CRC64, and the length, are checked before the last bytes leave: wrong bytes never become an object in any store.

@@ -148,7 +148,7 @@ func TestConditions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := s.PutPart(t.Context(), "k", id, 1, strings.NewReader("part"), 4, nil)
+		p, err := s.PutPart(t.Context(), "k", id, 1, strings.NewReader("part"), 4, adapters.Sums{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func (s *Store) try(ctx context.Context, trial int, name string) (good bool, err
 	dir := name
 	name += [nTrials]string{oddSegments: "/a//b/./c/../d", oddCharacters: "/\x01\ufffe"}[trial]
 	size := int64(5)
-	b := httpstore.NewBody(ctx, strings.NewReader("trial"), size, nil, false)
+	b := httpstore.NewBody(ctx, strings.NewReader("trial"), size, adapters.Sums{}, false)
 	in := &s3.PutObjectInput{Bucket: &s.bucket, Key: &name, Body: b, ContentLength: &size}
 	if trial == selfCopies {
 		in.ContentLanguage = set("de")

@@ -232,9 +232,9 @@ func (l *limited) CreateUpload(ctx context.Context, key string, o adapters.PutOp
 }
 
 // PutPart implements adapters.Store.
-func (l *limited) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (part adapters.Part, err error) {
+func (l *limited) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, sums adapters.Sums) (part adapters.Part, err error) {
 	err = l.send(ctx, body, size, func(ctx context.Context, body io.Reader) error {
-		part, err = l.Store.PutPart(ctx, key, uploadID, n, body, size, crc64)
+		part, err = l.Store.PutPart(ctx, key, uploadID, n, body, size, sums)
 		return err
 	})
 	return part, err

@@ -177,9 +177,9 @@ func (m *measured) CreateUpload(ctx context.Context, key string, o adapters.PutO
 }
 
 // PutPart implements adapters.Store.
-func (m *measured) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (adapters.Part, error) {
+func (m *measured) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	start := time.Now()
-	part, err := m.Store.PutPart(ctx, key, uploadID, n, body, size, crc64)
+	part, err := m.Store.PutPart(ctx, key, uploadID, n, body, size, sums)
 	m.observe("put_part", start, err)
 	if err == nil {
 		m.count("put_part", part.Size)

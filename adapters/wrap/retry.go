@@ -175,9 +175,9 @@ func (r *retrying) CreateUpload(ctx context.Context, key string, o adapters.PutO
 }
 
 // PutPart implements adapters.Store.
-func (r *retrying) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, crc64 *uint64) (part adapters.Part, err error) {
+func (r *retrying) PutPart(ctx context.Context, key, uploadID string, n int, body io.Reader, size int64, sums adapters.Sums) (part adapters.Part, err error) {
 	err = r.send(ctx, body, func() error {
-		part, err = r.Store.PutPart(ctx, key, uploadID, n, body, size, crc64)
+		part, err = r.Store.PutPart(ctx, key, uploadID, n, body, size, sums)
 		return err
 	})
 	return part, err

@@ -41,7 +41,7 @@ func (s *scripted) Put(_ context.Context, _ string, body io.Reader, _ int64, _ a
 	return adapters.Info{}, errors.Join(err, s.next())
 }
 
-func (s *scripted) PutPart(_ context.Context, _, _ string, _ int, body io.Reader, _ int64, _ *uint64) (adapters.Part, error) {
+func (s *scripted) PutPart(_ context.Context, _, _ string, _ int, body io.Reader, _ int64, _ adapters.Sums) (adapters.Part, error) {
 	b, err := io.ReadAll(body)
 	s.bodies = append(s.bodies, string(b))
 	return adapters.Part{}, errors.Join(err, s.next())
@@ -147,7 +147,7 @@ func TestRetrySendsOnlyBodiesThatSeekAgain(t *testing.T) {
 				return err
 			},
 			"PutPart": func(s adapters.Store, body io.Reader) error {
-				_, err := s.PutPart(t.Context(), "k", "u", 1, body, 4, nil)
+				_, err := s.PutPart(t.Context(), "k", "u", 1, body, 4, adapters.Sums{})
 				return err
 			},
 		} {

@@ -292,7 +292,7 @@ func (m *memStore) CreateUpload(_ context.Context, key string, _ adapters.PutOpt
 	return id, nil
 }
 
-func (m *memStore) PutPart(_ context.Context, _, uploadID string, n int, body io.Reader, _ int64, _ *uint64) (adapters.Part, error) {
+func (m *memStore) PutPart(_ context.Context, _, uploadID string, n int, body io.Reader, _ int64, _ adapters.Sums) (adapters.Part, error) {
 	b, err := io.ReadAll(body)
 	if err != nil {
 		return adapters.Part{}, err

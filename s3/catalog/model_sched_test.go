@@ -408,8 +408,8 @@ func (s gatedStore) CreateUpload(ctx context.Context, key string, o adapters.Put
 	return id, err
 }
 
-func (s gatedStore) PutPart(ctx context.Context, key, id string, n int, body io.Reader, size int64, crc *uint64) (p adapters.Part, err error) {
-	err = s.call(ctx, "put part", key, true, func() (err error) { p, err = s.memStore.PutPart(ctx, key, id, n, body, size, crc); return err })
+func (s gatedStore) PutPart(ctx context.Context, key, id string, n int, body io.Reader, size int64, sums adapters.Sums) (p adapters.Part, err error) {
+	err = s.call(ctx, "put part", key, true, func() (err error) { p, err = s.memStore.PutPart(ctx, key, id, n, body, size, sums); return err })
 	return p, err
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/md5"
 	"fmt"
 	"strings"
+
+	"github.com/opensds/gelato/adapters"
 )
 
 // shared is a multipart upload that several actors work on.
@@ -30,7 +32,7 @@ func (cl *client) multipart(ctx context.Context, bucket, key string, cond Condit
 	}
 	for n := 1; n <= 1+cl.a.id%2; n++ {
 		text := fmt.Sprintf("part %d of %s;", n, o.id)
-		p, err := cl.store(u.Location.BackendID).PutPart(ctx, u.Location.NativeKey, u.NativeID, n, strings.NewReader(text), -1, nil)
+		p, err := cl.store(u.Location.BackendID).PutPart(ctx, u.Location.NativeKey, u.NativeID, n, strings.NewReader(text), -1, adapters.Sums{})
 		if err != nil {
 			return
 		}

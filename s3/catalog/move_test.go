@@ -19,7 +19,7 @@ import (
 // part uploads a part and records it.
 func (w *world) part(u Upload, n int, content string) CompletedPart {
 	w.t.Helper()
-	native, err := w.store(u.Location.BackendID).PutPart(w.t.Context(), u.Location.NativeKey, u.NativeID, n, strings.NewReader(content), -1, nil)
+	native, err := w.store(u.Location.BackendID).PutPart(w.t.Context(), u.Location.NativeKey, u.NativeID, n, strings.NewReader(content), -1, adapters.Sums{})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ func (a adapter) parts(ctx context.Context, key string, part []byte, n int) erro
 	}
 	done := make([]adapters.Part, n)
 	err = each(ctx, n, func(ctx context.Context, i int) (err error) {
-		done[i], err = a.PutPart(ctx, key, id, i+1, stream{bytes.NewReader(part)}, int64(len(part)), nil)
+		done[i], err = a.PutPart(ctx, key, id, i+1, stream{bytes.NewReader(part)}, int64(len(part)), adapters.Sums{})
 		return err
 	})
 	if err != nil {

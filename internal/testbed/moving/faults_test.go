@@ -116,12 +116,12 @@ func (s *faulty) Get(ctx context.Context, key string, r adapters.Range, ifMatch 
 }
 
 // PutPart implements adapters.Store.
-func (s *faulty) PutPart(ctx context.Context, key, id string, n int, body io.Reader, size int64, crc *uint64) (adapters.Part, error) {
+func (s *faulty) PutPart(ctx context.Context, key, id string, n int, body io.Reader, size int64, sums adapters.Sums) (adapters.Part, error) {
 	this := op{"part", s.place, key}
 	if err := s.f.before(ctx, this); err != nil {
 		return adapters.Part{}, err
 	}
-	p, err := s.Store.PutPart(ctx, key, id, n, body, size, crc)
+	p, err := s.Store.PutPart(ctx, key, id, n, body, size, sums)
 	if err == nil {
 		info := adapters.Info{Verified: p.Verified, Proof: p.Proof}
 		s.f.after(this, &info)

@@ -196,7 +196,7 @@ func (r *rig) fill1(s adapters.Store, key string, d []byte) {
 	parts := make([]adapters.Part, count)
 	for i := range parts {
 		run := d[int64(i)*part : min(int64(i+1)*part, size)]
-		parts[i], err = s.PutPart(ctx, key, id, i+1, bytes.NewReader(run), int64(len(run)), nil)
+		parts[i], err = s.PutPart(ctx, key, id, i+1, bytes.NewReader(run), int64(len(run)), adapters.Sums{})
 		r.check(err)
 	}
 	_, err = s.CompleteUpload(ctx, key, id, parts, adapters.PutOptions{})

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/datamover"
 	"github.com/opensds/gelato/proto/dataflowpb"
 	"github.com/opensds/gelato/s3/catalog"
@@ -143,7 +144,7 @@ func (r *rig) beginUpload(b catalog.Bucket, key string, data []byte) (complete f
 	r.check(err)
 	store, err := r.pool.Store(r.t.Context(), u.Location.BackendID)
 	r.check(err)
-	native, err := store.PutPart(r.t.Context(), u.Location.NativeKey, u.NativeID, 1, bytes.NewReader(data), int64(len(data)), nil)
+	native, err := store.PutPart(r.t.Context(), u.Location.NativeKey, u.NativeID, 1, bytes.NewReader(data), int64(len(data)), adapters.Sums{})
 	r.check(err)
 	sum := md5.Sum(data)
 	part := catalog.ObjectPart{N: 1, Size: native.Size, CRC64: native.CRC64, ETag: hex.EncodeToString(sum[:])}
