@@ -183,7 +183,7 @@ func TestHeadErrorsHaveNoBody(t *testing.T) {
 		want int
 	}{
 		{call{method: "HEAD", path: "/heads/absent"}, 404}, {call{method: "HEAD", path: "/absent"}, 404}, {call{method: "HEAD", path: "/heads", unsigned: true}, 403},
-		{call{method: "HEAD", path: "/heads", query: "policy="}, 501},
+		{call{method: "HEAD", path: "/heads", query: "policy="}, 405},
 	} {
 		if a := g.send(k.c); a.status != k.want || len(a.body) > 0 || a.header.Get("X-Amz-Request-Id") == "" {
 			t.Errorf("%s: got %d %q, want %d without a body", k.c.path, a.status, a.body, k.want)

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ type operation struct {
 	name    string
 	method  string
 	level   level
-	marker  string // query parameter
+	marker  string // query parameter; with "&" a second one that must be there too
 	header  string // canonical name
 	action  string // what the caller must be allowed to do, as IAM names it; empty: the handler asks
 	version string // the same when a version is named
@@ -57,8 +58,11 @@ func operations() []operation {
 	}
 }
 
-// route finds the operation of a request. It is pure: it depends on its arguments alone. A sub-resource that is not built is NotImplemented for
-// every method, so that nothing falls through to the operation on the bucket or object itself; what is left over is MethodNotAllowed.
+// wholeTable is every operation of S3: those that are built, then those that are not.
+func wholeTable() []operation { return append(operations(), unbuilt()...) }
+
+// route finds the operation of a request. It is pure: it depends on its arguments alone. A query parameter that marks an operation of any row never falls
+// through to the operation on the bucket or object itself: where no row has it with this method, the answer is MethodNotAllowed. A row without a handler is NotImplemented.
 func route(table []operation, method, bucket, key string, query url.Values, header http.Header) (*operation, error) {
 	l := onService
 	switch {
@@ -69,49 +73,43 @@ func route(table []operation, method, bucket, key string, query url.Values, head
 	case bucket != "":
 		l = onBucket
 	}
-	marked := ""
+	marked := false
 	for name := range query {
-		if notBuilt(name) {
+		if foreign(name) {
 			return nil, notImplemented("?" + name)
 		}
-		if isMarker(name) {
-			marked = name
-		}
+		marked = marked || slices.ContainsFunc(table, func(o operation) bool { return o.marks(name) })
 	}
 	for i := range table {
 		o := &table[i]
 		if o.method != method || o.level != l || o.header != "" && header[o.header] == nil {
 			continue
 		}
-		if o.marker == "" && marked == "" || o.marker != "" && query.Has(o.marker) {
-			return o, nil
+		if o.marker == "" && marked || o.marker != "" && !o.marked(query) {
+			continue
 		}
-	}
-	if method == http.MethodPost && l == onBucket && marked == "" {
-		return nil, notImplemented("POST of an object as a form")
+		if o.handler == nil {
+			return nil, notImplemented(o.name)
+		}
+		return o, nil
 	}
 	return nil, fail("MethodNotAllowed", "The specified method is not allowed against this resource.")
 }
 
-// isMarker reports whether a query parameter makes of a request another operation.
-func isMarker(name string) bool {
-	switch name {
-	case "location", "uploads", "uploadId", "delete", "list-type":
-		return true
-	}
-	return false
+// marks reports whether a query parameter makes this operation of a request.
+func (o *operation) marks(name string) bool {
+	marker, _, _ := strings.Cut(o.marker, "&")
+	return marker != "" && marker == name
 }
 
-// notBuilt reports whether a query parameter names a sub-resource that this build does not have.
-func notBuilt(name string) bool {
-	switch name {
-	case "abac", "accelerate", "acl", "analytics", "annotation", "annotations", "append", "attributes", "cors", "defaultObjectAcl", "encryption", "encryption-type",
-		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "logging", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
-		"metadataTable", "metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock", "renameObject", "replication",
-		"requestPayment", "restore", "retention", "select", "select-type", "session", "tagging", "torrent", "versioning", "versions", "website":
-		return true
+// marked reports whether a query has all parameters of the marker.
+func (o *operation) marked(query url.Values) bool {
+	for name := range strings.SplitSeq(o.marker, "&") {
+		if !query.Has(name) {
+			return false
+		}
 	}
-	return false
+	return true
 }
 
 // locate takes bucket and key from host name and decoded path. Every slash behind the one after the bucket belongs to the key.

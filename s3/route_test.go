@@ -3,6 +3,7 @@ package s3
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 
 func TestRoute(t *testing.T) {
 	t.Parallel()
-	table := operations()
+	table := wholeTable()
 	for _, c := range []struct{ method, bucket, key, query, header, want string }{
 		{"GET", "", "", "", "", "ListBuckets"},
 		{"GET", "b", "", "", "", "ListObjects"},
@@ -66,21 +67,45 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// Whatever the method: a sub-resource that is not built never falls through to the operation on the bucket or object itself.
-func TestSubResourcesNotBuilt(t *testing.T) {
+// Whatever the method, the level and what else is in the query: what marks another operation never falls through to the operation on the bucket or object itself.
+func TestSubResourcesDoNotFallThrough(t *testing.T) {
 	t.Parallel()
-	table := operations()
-	for name := range strings.SplitSeq("policy acl tagging versioning versions lifecycle cors encryption website notification logging replication object-lock retention legal-hold "+
-		"torrent restore select attributes analytics inventory metrics intelligent-tiering accelerate requestPayment ownershipControls publicAccessBlock policyStatus", " ") {
-		for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"} {
+	table := wholeTable()
+	markers := []string{"append", "annotations", "defaultObjectAcl", "encryption-type"}
+	for _, o := range table {
+		if o.marker != "" {
+			markers = append(markers, o.marker)
+		}
+	}
+	for _, name := range markers {
+		for _, method := range []string{"GET", "HEAD", "PUT", "POST", "DELETE", "PATCH"} {
 			for _, key := range []string{"", "k"} {
-				for _, more := range []string{"", "&uploads", "&uploadId=u", "&delete", "&list-type=2"} {
+				for _, more := range []string{"", "=x", "&prefix=p", "&versionId=v"} {
 					query, _ := parseQuery(name + more)
-					if op, err := route(table, method, "b", key, query, nil); errs.ReasonOf(err) != "NotImplemented" {
-						t.Errorf("%s key %q ?%s%s: got %v, %v, want NotImplemented", method, key, name, more, op, err)
+					if op, err := route(table, method, "b", key, query, nil); err == nil && op.marker == "" {
+						t.Errorf("%s key %q ?%s%s: got %s", method, key, name, more, op.name)
 					}
 				}
 			}
+		}
+	}
+}
+
+func TestOperationsNotBuilt(t *testing.T) {
+	t.Parallel()
+	built, table := operations(), wholeTable()
+	for _, o := range unbuilt() {
+		if slices.ContainsFunc(built, func(b operation) bool { return b.name == o.name }) {
+			continue
+		}
+		query, _ := parseQuery(o.marker)
+		key := ""
+		if o.level == onObject {
+			key = "k"
+		}
+		op, err := route(table, o.method, "b", key, query, nil)
+		if errs.ReasonOf(err) != "NotImplemented" || !strings.HasSuffix(errs.Public(err), ": "+o.name) {
+			t.Errorf("%s: got %v, %v", o.name, op, err)
 		}
 	}
 }

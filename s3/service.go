@@ -94,7 +94,7 @@ func New(d Deps, o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: operations(), slots: make(chan struct{}, o.MaxRequests), o: o, keepUp: keepAlive}
+	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: wholeTable(), slots: make(chan struct{}, o.MaxRequests), o: o, keepUp: keepAlive}
 	s.keys = newKeys(d.Identity, d.Secrets, o.Now, o.Log)
 	s.verifier = sigv4.New(o.Region, s.keys.lookup, sigv4.Options{Now: o.Now, RefuseV2: o.RefuseV2})
 	var err error

@@ -1,0 +1,114 @@
+package s3
+
+import "net/http"
+
+// unbuilt are the operations of S3 that this build does not have: rows of the operation table without a handler, answered with 501 and their names. They come behind
+// operations; whoever builds one takes its row from here. The names are those of AWS's model of the API.
+func unbuilt() []operation {
+	row := func(name, method string, l level, marker string) operation {
+		return operation{name: name, method: method, level: l, marker: marker}
+	}
+	return []operation{
+		row("CreateBucketMetadataConfiguration", http.MethodPost, onBucket, "metadataConfiguration"),
+		row("CreateBucketMetadataTableConfiguration", http.MethodPost, onBucket, "metadataTable"),
+		row("CreateSession", http.MethodGet, onBucket, "session"),
+		row("DeleteBucketAnalyticsConfiguration", http.MethodDelete, onBucket, "analytics"),
+		row("DeleteBucketCors", http.MethodDelete, onBucket, "cors"),
+		row("DeleteBucketEncryption", http.MethodDelete, onBucket, "encryption"),
+		row("DeleteBucketIntelligentTieringConfiguration", http.MethodDelete, onBucket, "intelligent-tiering"),
+		row("DeleteBucketInventoryConfiguration", http.MethodDelete, onBucket, "inventory"),
+		row("DeleteBucketLifecycle", http.MethodDelete, onBucket, "lifecycle"),
+		row("DeleteBucketMetadataConfiguration", http.MethodDelete, onBucket, "metadataConfiguration"),
+		row("DeleteBucketMetadataTableConfiguration", http.MethodDelete, onBucket, "metadataTable"),
+		row("DeleteBucketMetricsConfiguration", http.MethodDelete, onBucket, "metrics"),
+		row("DeleteBucketOwnershipControls", http.MethodDelete, onBucket, "ownershipControls"),
+		row("DeleteBucketPolicy", http.MethodDelete, onBucket, "policy"),
+		row("DeleteBucketReplication", http.MethodDelete, onBucket, "replication"),
+		row("DeleteBucketTagging", http.MethodDelete, onBucket, "tagging"),
+		row("DeleteBucketWebsite", http.MethodDelete, onBucket, "website"),
+		row("DeletePublicAccessBlock", http.MethodDelete, onBucket, "publicAccessBlock"),
+		row("GetBucketAbac", http.MethodGet, onBucket, "abac"),
+		row("GetBucketAccelerateConfiguration", http.MethodGet, onBucket, "accelerate"),
+		row("GetBucketAcl", http.MethodGet, onBucket, "acl"),
+		row("GetBucketAnalyticsConfiguration", http.MethodGet, onBucket, "analytics&id"),
+		row("GetBucketCors", http.MethodGet, onBucket, "cors"),
+		row("GetBucketEncryption", http.MethodGet, onBucket, "encryption"),
+		row("GetBucketIntelligentTieringConfiguration", http.MethodGet, onBucket, "intelligent-tiering&id"),
+		row("GetBucketInventoryConfiguration", http.MethodGet, onBucket, "inventory&id"),
+		row("GetBucketLifecycleConfiguration", http.MethodGet, onBucket, "lifecycle"),
+		row("GetBucketLogging", http.MethodGet, onBucket, "logging"),
+		row("GetBucketMetadataConfiguration", http.MethodGet, onBucket, "metadataConfiguration"),
+		row("GetBucketMetadataTableConfiguration", http.MethodGet, onBucket, "metadataTable"),
+		row("GetBucketMetricsConfiguration", http.MethodGet, onBucket, "metrics&id"),
+		row("GetBucketNotificationConfiguration", http.MethodGet, onBucket, "notification"),
+		row("GetBucketOwnershipControls", http.MethodGet, onBucket, "ownershipControls"),
+		row("GetBucketPolicy", http.MethodGet, onBucket, "policy"),
+		row("GetBucketPolicyStatus", http.MethodGet, onBucket, "policyStatus"),
+		row("GetBucketReplication", http.MethodGet, onBucket, "replication"),
+		row("GetBucketRequestPayment", http.MethodGet, onBucket, "requestPayment"),
+		row("GetBucketTagging", http.MethodGet, onBucket, "tagging"),
+		row("GetBucketVersioning", http.MethodGet, onBucket, "versioning"),
+		row("GetBucketWebsite", http.MethodGet, onBucket, "website"),
+		row("GetObjectLockConfiguration", http.MethodGet, onBucket, "object-lock"),
+		row("GetPublicAccessBlock", http.MethodGet, onBucket, "publicAccessBlock"),
+		row("ListBucketAnalyticsConfigurations", http.MethodGet, onBucket, "analytics"),
+		row("ListBucketIntelligentTieringConfigurations", http.MethodGet, onBucket, "intelligent-tiering"),
+		row("ListBucketInventoryConfigurations", http.MethodGet, onBucket, "inventory"),
+		row("ListBucketMetricsConfigurations", http.MethodGet, onBucket, "metrics"),
+		row("ListObjectVersions", http.MethodGet, onBucket, "versions"),
+		row("PostObject", http.MethodPost, onBucket, ""),
+		row("PutBucketAbac", http.MethodPut, onBucket, "abac"),
+		row("PutBucketAccelerateConfiguration", http.MethodPut, onBucket, "accelerate"),
+		row("PutBucketAcl", http.MethodPut, onBucket, "acl"),
+		row("PutBucketAnalyticsConfiguration", http.MethodPut, onBucket, "analytics"),
+		row("PutBucketCors", http.MethodPut, onBucket, "cors"),
+		row("PutBucketEncryption", http.MethodPut, onBucket, "encryption"),
+		row("PutBucketIntelligentTieringConfiguration", http.MethodPut, onBucket, "intelligent-tiering"),
+		row("PutBucketInventoryConfiguration", http.MethodPut, onBucket, "inventory"),
+		row("PutBucketLifecycleConfiguration", http.MethodPut, onBucket, "lifecycle"),
+		row("PutBucketLogging", http.MethodPut, onBucket, "logging"),
+		row("PutBucketMetricsConfiguration", http.MethodPut, onBucket, "metrics"),
+		row("PutBucketNotificationConfiguration", http.MethodPut, onBucket, "notification"),
+		row("PutBucketOwnershipControls", http.MethodPut, onBucket, "ownershipControls"),
+		row("PutBucketPolicy", http.MethodPut, onBucket, "policy"),
+		row("PutBucketReplication", http.MethodPut, onBucket, "replication"),
+		row("PutBucketRequestPayment", http.MethodPut, onBucket, "requestPayment"),
+		row("PutBucketTagging", http.MethodPut, onBucket, "tagging"),
+		row("PutBucketVersioning", http.MethodPut, onBucket, "versioning"),
+		row("PutBucketWebsite", http.MethodPut, onBucket, "website"),
+		row("PutObjectLockConfiguration", http.MethodPut, onBucket, "object-lock"),
+		row("PutPublicAccessBlock", http.MethodPut, onBucket, "publicAccessBlock"),
+		row("UpdateBucketMetadataAnnotationTableConfiguration", http.MethodPut, onBucket, "metadataAnnotationTable"),
+		row("UpdateBucketMetadataInventoryTableConfiguration", http.MethodPut, onBucket, "metadataInventoryTable"),
+		row("UpdateBucketMetadataJournalTableConfiguration", http.MethodPut, onBucket, "metadataJournalTable"),
+
+		row("DeleteObjectAnnotation", http.MethodDelete, onObject, "annotation"),
+		row("DeleteObjectTagging", http.MethodDelete, onObject, "tagging"),
+		row("GetObjectAcl", http.MethodGet, onObject, "acl"),
+		row("GetObjectAnnotation", http.MethodGet, onObject, "annotation&annotationName"),
+		row("GetObjectAttributes", http.MethodGet, onObject, "attributes"),
+		row("GetObjectLegalHold", http.MethodGet, onObject, "legal-hold"),
+		row("GetObjectRetention", http.MethodGet, onObject, "retention"),
+		row("GetObjectTagging", http.MethodGet, onObject, "tagging"),
+		row("GetObjectTorrent", http.MethodGet, onObject, "torrent"),
+		row("ListObjectAnnotations", http.MethodGet, onObject, "annotation"),
+		row("PutObjectAcl", http.MethodPut, onObject, "acl"),
+		row("PutObjectAnnotation", http.MethodPut, onObject, "annotation"),
+		row("PutObjectLegalHold", http.MethodPut, onObject, "legal-hold"),
+		row("PutObjectRetention", http.MethodPut, onObject, "retention"),
+		row("PutObjectTagging", http.MethodPut, onObject, "tagging"),
+		row("RenameObject", http.MethodPut, onObject, "renameObject"),
+		row("RestoreObject", http.MethodPost, onObject, "restore"),
+		row("SelectObjectContent", http.MethodPost, onObject, "select"),
+		row("UpdateObjectEncryption", http.MethodPut, onObject, "encryption"),
+	}
+}
+
+// foreign reports whether a query parameter makes another operation of a request in a dialect of S3, so that it must not be passed over.
+func foreign(name string) bool {
+	switch name {
+	case "annotations", "append", "defaultObjectAcl", "encryption-type":
+		return true
+	}
+	return false
+}
