@@ -228,7 +228,7 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 	if err != nil {
 		return err
 	}
-	f := from{store: source, key: loc.GetNativeKey(), etag: loc.GetNativeEtag(), size: head.GetSize(), crc: head.Crc64}
+	f := from{store: source, key: loc.GetNativeKey(), etag: loc.GetNativeEtag(), size: blobSize(head), crc: head.Crc64}
 	t := to{store: dest, full: a.plan.GetOptions().GetVerify() == "full"}
 	g, err := a.writes.begin(&catalogpb.Intent{Bucket: head.GetBucket(), Key: head.GetKey(), BackendId: a.dest.id, Size: f.size, Multipart: a.inParts(f, t)})
 	if err != nil {
@@ -255,7 +255,7 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 		a.writes.abandon(ctx, g)
 		return err
 	}
-	o := outcome("copied", f.size, c.proof)
+	o := outcome("copied", head.GetSize(), c.proof)
 	o.Source, o.Destination = at(a.name(ctx, loc.GetBackendId()), &c.crc), at(a.dest.name, &c.crc)
 	a.set(i, o)
 	return nil

@@ -146,7 +146,7 @@ func (a *attempt) fromBucket(ctx context.Context, j *journey, head *catalogpb.Ob
 		return sourceError{err}
 	}
 	j.origin = origin{head: head, backend: loc.GetBackendId()}
-	j.origin.from = from{store: store, backend: loc.GetBackendId(), key: loc.GetNativeKey(), etag: loc.GetNativeEtag(), size: head.GetSize(), crc: head.Crc64}
+	j.origin.from = from{store: store, backend: loc.GetBackendId(), key: loc.GetNativeKey(), etag: loc.GetNativeEtag(), size: blobSize(head), crc: head.Crc64}
 	j.origin.version = overwrite.Version{Size: head.GetSize(), Modified: head.GetLastModified().AsTime(), CRC64: head.Crc64, ETag: head.GetEtag()}
 	return nil
 }
@@ -236,7 +236,7 @@ func (a *attempt) decide(ctx context.Context, j *journey) (settled bool, err err
 	}
 	same, proven := overwrite.Same(j.origin.version, there)
 	copies, reason := overwrite.Decide(j.rule, j.origin.version, there)
-	o := outcome("skipped", j.origin.from.size, "")
+	o := outcome("skipped", j.origin.version.Size, "")
 	o.Source, o.Destination = at(a.name(ctx, j.origin.backend), j.origin.version.CRC64), at(a.name(ctx, backend), there.CRC64)
 	switch {
 	case a.moves() && same && proven:
@@ -279,7 +279,7 @@ func (a *attempt) lookAt(ctx context.Context, key string) (v overwrite.Version, 
 func (a *attempt) intoBucket(ctx context.Context, j *journey) (*dataflowpb.Outcome, string, error) {
 	bucket := a.plan.GetDestination().GetBucket()
 	f := j.origin.from
-	intent := &catalogpb.Intent{Bucket: bucket, Key: j.key, Size: f.size, Multipart: f.size > a.o.Threshold}
+	intent := &catalogpb.Intent{Bucket: bucket, Key: j.key, Size: f.size, Multipart: f.size > a.o.Threshold, Encrypted: encrypted(j.origin.head)}
 	g, err := a.writes.begin(intent)
 	if err != nil {
 		return nil, "", err
@@ -358,6 +358,7 @@ func objectOf(head *catalogpb.Object, c *copied) *catalogpb.Object {
 	if head != nil {
 		o.Size, o.Etag, o.Checksums, o.ChecksumType = head.GetSize(), head.GetEtag(), head.GetChecksums(), head.GetChecksumType()
 		o.Headers, o.Metadata, o.PartCount = head.GetHeaders(), head.GetMetadata(), head.GetPartCount()
+		o.CipherSize, o.Encryption = head.GetCipherSize(), head.GetEncryption()
 		return o
 	}
 	h := c.source.Headers
@@ -386,6 +387,9 @@ func partsOf(head *catalogpb.Object, c *copied) []*catalogpb.ObjectPart {
 func (a *attempt) intoBackend(ctx context.Context, j *journey) (*dataflowpb.Outcome, string, error) {
 	if j.key == blob.Marker || blob.IsOurs(j.key) {
 		return nil, "", errs.Newf(errs.InvalidArgument, "the destination key has the form of Gelato's own")
+	}
+	if encrypted(j.origin.head) {
+		return nil, "", errSealed()
 	}
 	dest, err := a.store(ctx, a.dest.id)
 	if err != nil {
@@ -425,7 +429,7 @@ func (a *attempt) intoBackend(ctx context.Context, j *journey) (*dataflowpb.Outc
 
 // made is the outcome of a copy.
 func (a *attempt) made(ctx context.Context, j *journey, c *copied, backend string) *dataflowpb.Outcome {
-	o := outcome("copied", j.origin.from.size, c.proof)
+	o := outcome("copied", j.origin.version.Size, c.proof)
 	o.Source, o.Destination = at(a.name(ctx, j.origin.backend), &c.crc), at(a.name(ctx, backend), &c.crc)
 	return o
 }

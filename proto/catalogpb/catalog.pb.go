@@ -806,18 +806,20 @@ type Object struct {
 	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	Rev           string                 `protobuf:"bytes,3,opt,name=rev,proto3" json:"rev,omitempty"`
 	Location      *Location              `protobuf:"bytes,4,opt,name=location,proto3" json:"location,omitempty"`
-	Size          int64                  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"`
-	Etag          string                 `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"` // as S3 shows it, without quotes
+	Size          int64                  `protobuf:"varint,5,opt,name=size,proto3" json:"size,omitempty"` // as S3 shows it
+	Etag          string                 `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`  // as S3 shows it, without quotes
 	LastModified  *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=last_modified,json=lastModified,proto3" json:"last_modified,omitempty"`
 	StorageClass  string                 `protobuf:"bytes,8,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
-	Crc64         *uint64                `protobuf:"fixed64,9,opt,name=crc64,proto3,oneof" json:"crc64,omitempty"`                                                                            // CRC-64/NVME of the whole object; absent for adopted objects until they are read whole
+	Crc64         *uint64                `protobuf:"fixed64,9,opt,name=crc64,proto3,oneof" json:"crc64,omitempty"`                                                                            // CRC-64/NVME of the whole blob; absent for adopted objects until they are read whole
 	Checksums     map[string][]byte      `protobuf:"bytes,10,rep,name=checksums,proto3" json:"checksums,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // by S3 name: CRC32, CRC32C, CRC64NVME, SHA1, SHA256; raw bytes
 	ChecksumType  string                 `protobuf:"bytes,11,opt,name=checksum_type,json=checksumType,proto3" json:"checksum_type,omitempty"`                                                 // FULL_OBJECT or COMPOSITE
 	Headers       *Headers               `protobuf:"bytes,12,opt,name=headers,proto3" json:"headers,omitempty"`
 	Metadata      map[string]string      `protobuf:"bytes,13,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	PartCount     int32                  `protobuf:"varint,14,opt,name=part_count,json=partCount,proto3" json:"part_count,omitempty"` // of a multipart object, else 0
-	Parts         []*ObjectPart          `protobuf:"bytes,15,rep,name=parts,proto3" json:"parts,omitempty"`                           // filled by Get when asked for
-	Version       string                 `protobuf:"bytes,16,opt,name=version,proto3" json:"version,omitempty"`                       // revision of the change that brought these bytes: a relocation keeps it
+	PartCount     int32                  `protobuf:"varint,14,opt,name=part_count,json=partCount,proto3" json:"part_count,omitempty"`    // of a multipart object, else 0
+	Parts         []*ObjectPart          `protobuf:"bytes,15,rep,name=parts,proto3" json:"parts,omitempty"`                              // filled by Get when asked for
+	Version       string                 `protobuf:"bytes,16,opt,name=version,proto3" json:"version,omitempty"`                          // revision of the change that brought these bytes: a relocation keeps it
+	CipherSize    int64                  `protobuf:"varint,17,opt,name=cipher_size,json=cipherSize,proto3" json:"cipher_size,omitempty"` // of an encrypted object: bytes of its blob; else 0
+	Encryption    []byte                 `protobuf:"bytes,18,opt,name=encryption,proto3" json:"encryption,omitempty"`                    // how the gateway encrypted the blob, which opens wherever it goes together with this; empty: it did not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -964,11 +966,27 @@ func (x *Object) GetVersion() string {
 	return ""
 }
 
+func (x *Object) GetCipherSize() int64 {
+	if x != nil {
+		return x.CipherSize
+	}
+	return 0
+}
+
+func (x *Object) GetEncryption() []byte {
+	if x != nil {
+		return x.Encryption
+	}
+	return nil
+}
+
 type ObjectPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	N             int32                  `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
 	Size          int64                  `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
-	Crc64         uint64                 `protobuf:"fixed64,3,opt,name=crc64,proto3" json:"crc64,omitempty"`
+	Crc64         uint64                 `protobuf:"fixed64,3,opt,name=crc64,proto3" json:"crc64,omitempty"`                            // of its bytes in the blob
+	CipherSize    int64                  `protobuf:"varint,4,opt,name=cipher_size,json=cipherSize,proto3" json:"cipher_size,omitempty"` // of an encrypted part: its bytes in the blob; else 0
+	Salt          []byte                 `protobuf:"bytes,5,opt,name=salt,proto3" json:"salt,omitempty"`                                // of an encrypted part
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1022,6 +1040,20 @@ func (x *ObjectPart) GetCrc64() uint64 {
 		return x.Crc64
 	}
 	return 0
+}
+
+func (x *ObjectPart) GetCipherSize() int64 {
+	if x != nil {
+		return x.CipherSize
+	}
+	return 0
+}
+
+func (x *ObjectPart) GetSalt() []byte {
+	if x != nil {
+		return x.Salt
+	}
+	return nil
 }
 
 type ListRequest struct {
@@ -1263,6 +1295,7 @@ type Intent struct {
 	BackendId     string                 `protobuf:"bytes,3,opt,name=backend_id,json=backendId,proto3" json:"backend_id,omitempty"` // empty: by the bucket's placement
 	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
 	Multipart     bool                   `protobuf:"varint,5,opt,name=multipart,proto3" json:"multipart,omitempty"` // the writer may use a native multipart upload
+	Encrypted     bool                   `protobuf:"varint,6,opt,name=encrypted,proto3" json:"encrypted,omitempty"` // the bytes are encrypted already; others are refused, with reason "BucketEncrypts", in a bucket that encrypts what is put into it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1328,6 +1361,13 @@ func (x *Intent) GetSize() int64 {
 func (x *Intent) GetMultipart() bool {
 	if x != nil {
 		return x.Multipart
+	}
+	return false
+}
+
+func (x *Intent) GetEncrypted() bool {
+	if x != nil {
+		return x.Encrypted
 	}
 	return false
 }
@@ -2570,7 +2610,7 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x10content_language\x18\x03 \x01(\tR\x0fcontentLanguage\x12/\n" +
 	"\x13content_disposition\x18\x04 \x01(\tR\x12contentDisposition\x12#\n" +
 	"\rcache_control\x18\x05 \x01(\tR\fcacheControl\x12\x18\n" +
-	"\aexpires\x18\x06 \x01(\tR\aexpires\"\x81\x06\n" +
+	"\aexpires\x18\x06 \x01(\tR\aexpires\"\xc2\x06\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x10\n" +
@@ -2589,19 +2629,27 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\n" +
 	"part_count\x18\x0e \x01(\x05R\tpartCount\x123\n" +
 	"\x05parts\x18\x0f \x03(\v2\x1d.gelato.catalog.v1.ObjectPartR\x05parts\x12\x18\n" +
-	"\aversion\x18\x10 \x01(\tR\aversion\x1a<\n" +
+	"\aversion\x18\x10 \x01(\tR\aversion\x12\x1f\n" +
+	"\vcipher_size\x18\x11 \x01(\x03R\n" +
+	"cipherSize\x12\x1e\n" +
+	"\n" +
+	"encryption\x18\x12 \x01(\fR\n" +
+	"encryption\x1a<\n" +
 	"\x0eChecksumsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
-	"\x06_crc64\"D\n" +
+	"\x06_crc64\"y\n" +
 	"\n" +
 	"ObjectPart\x12\f\n" +
 	"\x01n\x18\x01 \x01(\x05R\x01n\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +
-	"\x05crc64\x18\x03 \x01(\x06R\x05crc64\"i\n" +
+	"\x05crc64\x18\x03 \x01(\x06R\x05crc64\x12\x1f\n" +
+	"\vcipher_size\x18\x04 \x01(\x03R\n" +
+	"cipherSize\x12\x12\n" +
+	"\x04salt\x18\x05 \x01(\fR\x04salt\"i\n" +
 	"\vListRequest\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x14\n" +
@@ -2621,14 +2669,15 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x05items\x18\x01 \x03(\v2#.gelato.catalog.v1.GetResponse.ItemR\x05items\x1ao\n" +
 	"\x04Item\x121\n" +
 	"\x06object\x18\x01 \x01(\v2\x19.gelato.catalog.v1.ObjectR\x06object\x124\n" +
-	"\afailure\x18\x02 \x01(\v2\x1a.gelato.catalog.v1.FailureR\afailure\"\x83\x01\n" +
+	"\afailure\x18\x02 \x01(\v2\x1a.gelato.catalog.v1.FailureR\afailure\"\xa1\x01\n" +
 	"\x06Intent\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
 	"backend_id\x18\x03 \x01(\tR\tbackendId\x12\x12\n" +
 	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x1c\n" +
-	"\tmultipart\x18\x05 \x01(\bR\tmultipart\"\xb0\x01\n" +
+	"\tmultipart\x18\x05 \x01(\bR\tmultipart\x12\x1c\n" +
+	"\tencrypted\x18\x06 \x01(\bR\tencrypted\"\xb0\x01\n" +
 	"\x05Grant\x12\x19\n" +
 	"\bwrite_id\x18\x01 \x01(\tR\awriteId\x127\n" +
 	"\blocation\x18\x02 \x01(\v2\x1b.gelato.catalog.v1.LocationR\blocation\x12\x1d\n" +

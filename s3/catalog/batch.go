@@ -266,7 +266,7 @@ func (c *Catalog) relocate(ch *change, nativeETag string, r Relocate) {
 		if known := h.object.CRC64; known != nil && *known != r.CRC64 {
 			return head{}, errs.Newf(errs.DataLoss, "the bytes that were copied are not those of the object").Because("ChecksumMismatch")
 		}
-		if sum := h.object.Checksums[string(checksum.CRC64NVME)]; sum != nil && !bytes.Equal(sum, checksum.Bytes64(r.CRC64)) {
+		if sum := h.object.Checksums[string(checksum.CRC64NVME)]; sum != nil && h.object.Encryption == nil && !bytes.Equal(sum, checksum.Bytes64(r.CRC64)) {
 			return head{}, errs.Newf(errs.DataLoss, "the bytes that were copied are not those of the object").Because("ChecksumMismatch")
 		}
 		crc := r.CRC64

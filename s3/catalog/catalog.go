@@ -37,12 +37,13 @@ type Object struct {
 	Rev          docstore.Rev // of the last change: a relocation changes it as well
 	Version      docstore.Rev // of the change that brought these bytes: two readings with the same Version have the same content. Set by Commit
 	Location     Location
-	Size         int64
+	Size         int64  // as S3 shows it
+	CipherSize   int64  // of an encrypted object: bytes of its blob; else 0
 	ETag         string // as S3 shows it, without quotes
 	Modified     time.Time
 	StorageClass string
-	CRC64        *uint64           // CRC-64/NVME of the whole object, nil only for adopted objects
-	Checksums    map[string][]byte // by S3's name: CRC32, CRC32C, CRC64NVME, SHA1, SHA256
+	CRC64        *uint64           // CRC-64/NVME of the whole blob, nil only for adopted objects
+	Checksums    map[string][]byte // of what S3 shows, by its names: CRC32, CRC32C, CRC64NVME, SHA1, SHA256
 	ChecksumType string            // FULL_OBJECT or COMPOSITE
 	Headers      adapters.ContentHeaders
 	Metadata     map[string]string
@@ -69,17 +70,28 @@ type Retention struct {
 	Until time.Time
 }
 
+// EncryptionSetting is the name of the setting by which a bucket encrypts what is put into it.
+const EncryptionSetting = "encryption"
+
 // NullVersion is the version id of objects that were made while their bucket had no versions.
 const NullVersion = "null"
 
+// BlobSize is the number of bytes that the object has in its store.
+func (o Object) BlobSize() int64 { return max(o.Size, o.CipherSize) }
+
 // ObjectPart is one row of the part table of a multipart object.
 type ObjectPart struct {
-	N         int
-	Size      int64
-	CRC64     uint64
-	ETag      string            // S3's MD5 of the part
-	Checksums map[string][]byte // as the client sent or asked for
+	N          int
+	Size       int64             // as S3 shows it
+	CipherSize int64             // of an encrypted part: its bytes in the blob; else 0
+	Salt       []byte            // of an encrypted part, as s3/sse has it
+	CRC64      uint64            // of its bytes in the blob
+	ETag       string            // as S3 shows it: 32 hexadecimal digits
+	Checksums  map[string][]byte // as the client sent or asked for
 }
+
+// BlobSize is the number of bytes that the part has in its store.
+func (p ObjectPart) BlobSize() int64 { return max(p.Size, p.CipherSize) }
 
 // Write is one attempt to change a key, begun and not yet committed.
 type Write struct {

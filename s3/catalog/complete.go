@@ -172,7 +172,7 @@ func (c *Catalog) checkStorable(ctx context.Context, u uploadDoc, rows []row, sp
 		if i < len(rows)-1 && r.Size < least {
 			return errs.Newf(errs.InvalidArgument, "part %d has %d bytes, fewer than %d", r.N, r.Size, least).Because("EntityTooSmall")
 		}
-		total += r.Size
+		total += r.BlobSize()
 	}
 	if total > most {
 		return errs.Newf(errs.InvalidArgument, "the object would have %d bytes, more than %d", total, most).Because("EntityTooLarge")
@@ -183,7 +183,7 @@ func (c *Catalog) checkStorable(ctx context.Context, u uploadDoc, rows []row, sp
 // sum computes size, ETag and checksums of the whole from its parts, as S3 does.
 func (u *uploadDoc) sum(rows []row) error {
 	etags := md5.New()
-	u.size, u.crc64 = 0, 0
+	u.size, u.cipher, u.crc64 = 0, 0, 0
 	for i, r := range rows {
 		raw, err := hex.DecodeString(r.ETag)
 		if err != nil || len(raw) != md5.Size {
@@ -193,17 +193,21 @@ func (u *uploadDoc) sum(rows []row) error {
 		if i == 0 {
 			u.crc64 = r.CRC64
 		} else {
-			u.crc64 = checksum.CombineCRC64(u.crc64, r.CRC64, r.Size)
+			u.crc64 = checksum.CombineCRC64(u.crc64, r.CRC64, r.BlobSize())
 		}
 		u.size += r.Size
+		u.cipher += r.CipherSize
 	}
 	u.etag = fmt.Sprintf("%x-%d", etags.Sum(nil), len(rows))
 	return u.flexible(rows)
 }
 
 // flexible computes the checksum that the client asked for at CreateMultipartUpload: of the whole object, or of the parts' checksums
-// (docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html).
+// (docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html). Where it asked for none, CRC64 serves as CRC64NVME, unless it is that of a ciphertext.
 func (u *uploadDoc) flexible(rows []row) error {
+	if u.ChecksumAlgorithm == "" && u.Encryption != nil {
+		u.ChecksumAlgorithm, u.ChecksumType = string(checksum.CRC64NVME), "FULL_OBJECT"
+	}
 	if u.ChecksumAlgorithm == "" {
 		return nil
 	}
@@ -216,7 +220,7 @@ func (u *uploadDoc) flexible(rows []row) error {
 	all := checksum.New(a)
 	for i, r := range rows {
 		sum := r.Checksums[u.ChecksumAlgorithm]
-		if a == checksum.CRC64NVME && sum == nil {
+		if a == checksum.CRC64NVME && sum == nil && u.Encryption == nil {
 			sum = checksum.Bytes64(r.CRC64)
 		}
 		if len(sum) != a.Size() {
@@ -242,7 +246,7 @@ func (u *uploadDoc) flexible(rows []row) error {
 func (u *uploadDoc) expect(claims map[string][]byte) error {
 	for _, name := range sortedKeys(claims) {
 		have := u.sums[name]
-		if have == nil && name == string(checksum.CRC64NVME) {
+		if have == nil && name == string(checksum.CRC64NVME) && u.Encryption == nil {
 			have = checksum.Bytes64(u.crc64)
 		}
 		if have == nil || !bytes.Equal(have, claims[name]) {
@@ -256,7 +260,7 @@ func (u *uploadDoc) expect(claims map[string][]byte) error {
 func (u uploadDoc) object() Object {
 	crc := u.crc64
 	o := Object{
-		Key: u.Key, Rev: u.attempt, Version: u.attempt, Location: u.Location, Size: u.size, ETag: u.etag, Modified: u.modified,
+		Key: u.Key, Rev: u.attempt, Version: u.attempt, Location: u.Location, Size: u.size, CipherSize: u.cipher, ETag: u.etag, Modified: u.modified,
 		StorageClass: u.StorageClass, CRC64: &crc, Checksums: u.sums, ChecksumType: u.ChecksumType,
 		Headers: u.Headers, Metadata: u.Metadata, PartCount: u.parts, Attributes: u.Attributes, table: u.table,
 	}

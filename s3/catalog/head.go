@@ -69,6 +69,7 @@ func (h head) encode() ([]byte, error) {
 		}
 		w.location("", o.Location)
 		w.int("s", o.Size)
+		w.int("cz", o.CipherSize)
 		w.str("e", o.ETag)
 		w.int("m", o.Modified.UnixNano())
 		w.crc("c", o.CRC64)
@@ -151,6 +152,8 @@ func (h *head) summary(doc string) bool {
 			o.Location.NativeETag = e.str()
 		case "s":
 			o.Size = e.int()
+		case "cz":
+			o.CipherSize = e.int()
 		case "e":
 			o.ETag = e.str()
 		case "m":

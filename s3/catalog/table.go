@@ -67,6 +67,8 @@ func pages(table string, rows []row) ([]docstore.Doc, error) {
 func (w *writer) row(p row) {
 	w.int("n", int64(p.N))
 	w.int("s", p.Size)
+	w.int("cz", p.CipherSize)
+	w.bytes("x", p.Salt)
 	w.crc("c", &p.CRC64)
 	w.str("e", p.ETag)
 	w.checksums("cs", p.Checksums)
@@ -83,6 +85,10 @@ func decodeRow(doc string) (p row, good bool) {
 			p.N = int(e.int())
 		case "s":
 			p.Size = e.int()
+		case "cz":
+			p.CipherSize = e.int()
+		case "x":
+			p.Salt = e.bytes()
 		case "c":
 			p.CRC64 = uint64(e.int())
 		case "e":

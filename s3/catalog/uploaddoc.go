@@ -32,6 +32,7 @@ type uploadDoc struct {
 	table    string // the part table
 	parts    int
 	size     int64
+	cipher   int64 // size of the blob, if it is encrypted
 	etag     string
 	crc64    uint64
 	sums     map[string][]byte
@@ -67,6 +68,7 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 		w.str("pt", u.table)
 		w.int("pc", int64(u.parts))
 		w.int("s", u.size)
+		w.int("cz", u.cipher)
 		w.str("e", u.etag)
 		w.crc("c", &u.crc64)
 		w.checksums("cs", u.sums)
@@ -130,6 +132,8 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 			u.parts = int(e.int())
 		case "s":
 			u.size = e.int()
+		case "cz":
+			u.cipher = e.int()
 		case "e":
 			u.etag = e.str()
 		case "c":

@@ -198,7 +198,7 @@ func decodePart(d docstore.Doc) (UploadPart, error) {
 }
 
 func (r row) native() adapters.Part {
-	return adapters.Part{N: r.N, Size: r.Size, ETag: r.nativeETag, CRC64: r.CRC64, MD5: r.md5}
+	return adapters.Part{N: r.N, Size: r.BlobSize(), ETag: r.nativeETag, CRC64: r.CRC64, MD5: r.md5}
 }
 
 // PutPart implements API. It reads the upload again afterwards: a part that came too late is taken back.

@@ -30,7 +30,7 @@ func toHeaders(h *catalogpb.Headers) adapters.ContentHeaders {
 
 // summary renders what a listing shows of an object.
 func summary(bucket string, o catalog.Object) *catalogpb.Object {
-	return &catalogpb.Object{Bucket: bucket, Key: o.Key, Rev: string(o.Rev), Version: string(o.Version), Location: fromLocation(o.Location), Size: o.Size, Etag: o.ETag,
+	return &catalogpb.Object{Bucket: bucket, Key: o.Key, Rev: string(o.Rev), Version: string(o.Version), Location: fromLocation(o.Location), Size: o.Size, CipherSize: o.CipherSize, Etag: o.ETag,
 		LastModified: timestamppb.New(o.Modified), StorageClass: o.StorageClass, Crc64: o.CRC64, PartCount: int32(o.PartCount)}
 }
 
@@ -38,11 +38,12 @@ func summary(bucket string, o catalog.Object) *catalogpb.Object {
 func whole(bucket string, o catalog.Object) *catalogpb.Object {
 	p := summary(bucket, o)
 	p.Checksums, p.ChecksumType, p.Headers, p.Metadata = o.Checksums, o.ChecksumType, fromHeaders(o.Headers), o.Metadata
+	p.Encryption = o.Encryption
 	return p
 }
 
 func toObject(p *catalogpb.Object) catalog.Object {
-	return catalog.Object{Size: p.GetSize(), ETag: p.GetEtag(), Modified: toTime(p.GetLastModified()), StorageClass: p.GetStorageClass(), CRC64: p.Crc64,
+	return catalog.Object{Size: p.GetSize(), CipherSize: p.GetCipherSize(), Attributes: catalog.Attributes{Encryption: p.GetEncryption()}, ETag: p.GetEtag(), Modified: toTime(p.GetLastModified()), StorageClass: p.GetStorageClass(), CRC64: p.Crc64,
 		Checksums: p.GetChecksums(), ChecksumType: p.GetChecksumType(), Headers: toHeaders(p.GetHeaders()), Metadata: p.GetMetadata()}
 }
 
@@ -57,7 +58,7 @@ func toTime(t *timestamppb.Timestamp) time.Time {
 func fromParts(parts []catalog.ObjectPart) []*catalogpb.ObjectPart {
 	list := make([]*catalogpb.ObjectPart, len(parts))
 	for i, p := range parts {
-		list[i] = &catalogpb.ObjectPart{N: int32(p.N), Size: p.Size, Crc64: p.CRC64}
+		list[i] = &catalogpb.ObjectPart{N: int32(p.N), Size: p.Size, CipherSize: p.CipherSize, Salt: p.Salt, Crc64: p.CRC64}
 	}
 	return list
 }
@@ -65,7 +66,7 @@ func fromParts(parts []catalog.ObjectPart) []*catalogpb.ObjectPart {
 func toParts(parts []*catalogpb.ObjectPart) []catalog.ObjectPart {
 	list := make([]catalog.ObjectPart, len(parts))
 	for i, p := range parts {
-		list[i] = catalog.ObjectPart{N: int(p.GetN()), Size: p.GetSize(), CRC64: p.GetCrc64()}
+		list[i] = catalog.ObjectPart{N: int(p.GetN()), Size: p.GetSize(), CipherSize: p.GetCipherSize(), Salt: p.GetSalt(), CRC64: p.GetCrc64()}
 	}
 	return list
 }

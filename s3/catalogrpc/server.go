@@ -24,7 +24,8 @@ const (
 
 // Options of New; the zero value works.
 type Options struct {
-	Log *slog.Logger // nil: silent
+	Log      *slog.Logger // nil: silent
+	Encrypts bool         // buckets without an encryption configuration of their own encrypt too
 }
 
 // Server implements catalogpb.CatalogServer.
@@ -32,6 +33,7 @@ type Server struct {
 	catalogpb.UnimplementedCatalogServer
 	catalog *catalog.Catalog
 	log     *slog.Logger
+	all     bool // Options.Encrypts
 }
 
 var _ catalogpb.CatalogServer = (*Server)(nil)
@@ -41,7 +43,7 @@ func New(c *catalog.Catalog, o Options) *Server {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Server{catalog: c, log: o.Log}
+	return &Server{catalog: c, log: o.Log, all: o.Encrypts}
 }
 
 // Register adds the service to a gRPC server.
@@ -162,4 +164,10 @@ func (s *Server) buckets(ctx context.Context, found []catalog.Bucket) ([]*catalo
 		}
 	}
 	return list, nil
+}
+
+// encrypts says whether what is put into a bucket is encrypted.
+func (s *Server) encrypts(b catalog.Bucket) bool {
+	_, own := b.Settings[catalog.EncryptionSetting]
+	return own || s.all
 }

@@ -234,6 +234,26 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// TestJobsDoNotWritePlainBytesIntoBucketsThatEncrypt asks for grants in a bucket with an encryption configuration.
+func TestJobsDoNotWritePlainBytesIntoBucketsThatEncrypt(t *testing.T) {
+	t.Parallel()
+	client, c := serve(t, memory(t))
+	bucket(t, c, "plain")
+	if _, err := c.CreateBucket(t.Context(), catalog.Bucket{Name: "sealed", Owner: "u", BackendID: "a"}, map[string][]byte{catalog.EncryptionSetting: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+	grants, err := client.Begin(t.Context(), &catalogpb.BeginRequest{Intents: []*catalogpb.Intent{
+		{Bucket: "plain", Key: "k"}, {Bucket: "sealed", Key: "k"}, {Bucket: "sealed", Key: "k", Encrypted: true}, {Bucket: "sealed", Key: "k", BackendId: "a"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"", "BucketEncrypts", "", ""} {
+		if got := grants.GetGrants()[i].GetFailure().GetReason(); got != want {
+			t.Errorf("grant %d: %q, want %q", i, got, want)
+		}
+	}
+}
+
 // BenchmarkRelocate moves the pointers of 1,000 objects to and fro, begin and commit through gRPC, on a disk with sync.
 func BenchmarkRelocate(b *testing.B) {
 	docs, err := pebble.Open(b.TempDir(), pebble.Options{})

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/opensds/gelato/internal/docstore"
+	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/proto/catalogpb"
 	"github.com/opensds/gelato/s3/catalog"
 )
@@ -26,6 +27,11 @@ func (s *Server) Begin(ctx context.Context, r *catalogpb.BeginRequest) (*catalog
 				continue
 			}
 			buckets[b.Name] = b
+		}
+		if in.GetBackendId() == "" && !in.GetEncrypted() && s.encrypts(b) {
+			answer.Grants[i] = &catalogpb.Grant{Failure: s.failure(ctx, errs.Newf(errs.Unimplemented,
+				"the bucket encrypts what is put into it, which jobs cannot do: delete its encryption configuration for the time of the job, or copy through S3").Because("BucketEncrypts"))}
+			continue
 		}
 		intents = append(intents, catalog.Intent{Bucket: b, Key: in.GetKey(), BackendID: in.GetBackendId(), Size: in.GetSize(), Multipart: in.GetMultipart()})
 		at = append(at, i)
