@@ -27,7 +27,7 @@ func TestEncryptedUpload(t *testing.T) {
 		}
 		var list []CompletedPart
 		for n, text := range []string{"hello ", "world"} {
-			native, err := w.store(u.Location.BackendID).PutPart(ctx, u.Location.NativeKey, u.NativeID, n+1, strings.NewReader("<"+text+">"), -1, nil)
+			native, err := w.store(u.Location.BackendID).PutPart(ctx, u.Location.NativeKey, u.NativeID, n+1, strings.NewReader("<"+text+">"), -1, adapters.Sums{})
 			if err != nil {
 				t.Fatal(err)
 			}
