@@ -71,21 +71,11 @@ type row struct {
 func (c *cluster) rows(ctx context.Context, oid string, keys ...string) (map[string][]byte, error) {
 	var got map[string][]byte
 	err := c.call(ctx, func() error {
-		op := rados.CreateReadOp()
-		defer op.Release()
-		step := op.GetOmapValuesByKeys(keys)
-		if err := outcome(op.Operate(c.io, oid, rados.OperationNoFlag)); err != nil {
-			return err
+		found, err := c.getRows(oid, keys)
+		if err == nil {
+			got = found
 		}
-		found := map[string][]byte{}
-		for {
-			kv, err := step.Next()
-			if err != nil || kv == nil {
-				got = found
-				return err
-			}
-			found[kv.Key] = kv.Value
-		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -139,24 +129,7 @@ func (c *cluster) apply(ctx context.Context, oid string, ch change) error {
 		return err
 	}
 	defer c.leave()
-	op := rados.CreateWriteOp()
-	defer op.Release()
-	if len(ch.same) > 0 {
-		op.Exec(compareClass, compareMethod, compareEqual(ch.same))
-	}
-	if len(ch.exist) > 0 {
-		op.Exec(compareClass, compareMethod, compareExist(ch.exist))
-	}
-	if len(ch.same)+len(ch.exist) == 0 {
-		op.AssertExists()
-	}
-	if len(ch.remove) > 0 {
-		op.RmOmapKeys(ch.remove)
-	}
-	if len(ch.set) > 0 {
-		op.SetOmap(ch.set)
-	}
-	return outcome(op.Operate(c.io, oid, rados.OperationFullTry))
+	return c.changeRows(oid, ch)
 }
 
 // create makes an object with the bytes given, or returns errTaken when it is there.

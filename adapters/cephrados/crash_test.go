@@ -48,7 +48,7 @@ func beChild(what string) error {
 		return err
 	}
 	defer s.Close()
-	return map[string]func(context.Context, *cephrados.Store) error{"write": childWrites, "remember": childRemembers}[what](context.Background(), s)
+	return map[string]func(context.Context, *cephrados.Store) error{"write": childWrites, "remember": childRemembers, "flip": childFlips}[what](context.Background(), s)
 }
 
 // childWrites begins an object and a part, says so, and never ends.

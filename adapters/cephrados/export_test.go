@@ -5,7 +5,9 @@ package cephrados
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/crc32"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,9 @@ const (
 	GraceTime = graceTime
 	LeaseTime = leaseTime
 )
+
+// InlineMost is the largest object whose bytes are a row.
+const InlineMost = inlineMost
 
 // settle waits for what the store does in the background. Nobody may use it meanwhile, its own sweeper included: a WaitGroup is not to be waited for
 // while others begin.
@@ -64,6 +69,7 @@ func Unreferenced(t testing.TB, s *Store) []string {
 	t.Helper()
 	var left []string
 	wanted := map[string]bool{rootObject: true}
+	inline := map[string]bool{}
 	want := func(d data) {
 		if d.Parts == 0 {
 			for n := range d.objects() {
@@ -102,6 +108,13 @@ func Unreferenced(t testing.TB, s *Store) []string {
 				case entryRow:
 					e, _ := decode[entry](r.value)
 					want(e.Data)
+					if bytes := bytesRow + r.key[len(entryRow):]; inline[bytes] != e.Data.Inline {
+						left = append(left, fmt.Sprintf("%s: there is a row of bytes: %v, want %v", r.key, inline[bytes], e.Data.Inline))
+					} else {
+						delete(inline, bytes)
+					}
+				case bytesRow: // before the entries
+					inline[r.key] = true
 				case partRow:
 					p, _ := decode[part](r.value)
 					want(p.Data)
@@ -111,6 +124,7 @@ func Unreferenced(t testing.TB, s *Store) []string {
 			}
 		}
 	}
+	left = slices.AppendSeq(left, maps.Keys(inline))
 	err = s.io.ListObjects(func(oid string) {
 		if !wanted[oid] {
 			left = append(left, oid)
@@ -127,6 +141,24 @@ func Unreferenced(t testing.TB, s *Store) []string {
 	}
 	slices.Sort(left)
 	return left
+}
+
+// Row reads the row of an object's entry, or, with bytes, the one of its bytes.
+func Row(t testing.TB, s *Store, key string, bytes bool) (shard, name string, value []byte) {
+	t.Helper()
+	at, err := s.find(t.Context(), key, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = at.entryKey()
+	if bytes {
+		name = at.bytesKey()
+	}
+	rows, err := s.rows(t.Context(), at.shard, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at.shard, name, rows[name]
 }
 
 // LeaveIntent leaves what a writer does that dies after so many stripes.

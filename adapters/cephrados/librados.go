@@ -5,15 +5,116 @@ package cephrados
 /*
 #cgo LDFLAGS: -lrados
 #include <stdlib.h>
+#include <string.h>
 #include <rados/librados.h>
 
-// write_kept writes at an offset and asks the OSD to keep the bytes in its cache for a moment.
-static int write_kept(rados_ioctx_t pool, const char *oid, const char *bytes, size_t length, uint64_t offset) {
+// write_proven writes at an offset and asks for the CRC-32C of what is there then. Both are sent at once, and the OSD keeps their order. It is also told that the
+// bytes will be needed, else it would read them back from the disk.
+static int write_proven(rados_ioctx_t pool, const char *oid, const char *bytes, size_t length, uint64_t offset, const char *start, size_t start_length,
+		char *sums, size_t sums_length, int *proof) {
+	rados_write_op_t write = rados_create_write_op();
+	rados_write_op_write(write, bytes, length, offset);
+	rados_write_op_set_flags(write, LIBRADOS_OP_FLAG_FADVISE_WILLNEED);
+	rados_read_op_t read = rados_create_read_op();
+	int step = 0;
+	rados_read_op_checksum(read, LIBRADOS_CHECKSUM_TYPE_CRC32C, start, start_length, offset, length, 0, sums, sums_length, &step);
+	rados_completion_t wrote, checked;
+	int ret = rados_aio_create_completion2(NULL, NULL, &wrote);
+	if (ret == 0 && (ret = rados_aio_create_completion2(NULL, NULL, &checked)) < 0)
+		rados_aio_release(wrote);
+	if (ret == 0) {
+		ret = rados_aio_write_op_operate(write, pool, wrote, oid, NULL, LIBRADOS_OPERATION_FULL_TRY);
+		if (ret == 0) {
+			*proof = rados_aio_read_op_operate(read, pool, checked, oid, LIBRADOS_OPERATION_ORDER_READS_WRITES);
+			if (*proof == 0) {
+				rados_aio_wait_for_complete(checked);
+				*proof = rados_aio_get_return_value(checked);
+			}
+			rados_aio_wait_for_complete(wrote);
+			ret = rados_aio_get_return_value(wrote);
+			if (*proof == 0)
+				*proof = step;
+		}
+		rados_aio_release(wrote);
+		rados_aio_release(checked);
+	}
+	rados_release_read_op(read);
+	rados_release_write_op(write);
+	return ret;
+}
+
+// Rows cross in one piece of memory: for each the lengths of key and value, 32 bits each in the order of the machine, then both.
+
+// split finds n rows in packed; keys alone have values of no length.
+static void split(const char *packed, size_t n, const char **keys, const char **values, size_t *key_lengths, size_t *value_lengths) {
+	for (size_t i = 0; i < n; i++) {
+		uint32_t l[2];
+		memcpy(l, packed, sizeof l);
+		packed += sizeof l;
+		keys[i] = packed, key_lengths[i] = l[0], packed += l[0];
+		values[i] = packed, value_lengths[i] = l[1], packed += l[1];
+	}
+}
+
+// change_rows makes one write: calls a method of a class with each of two arguments, unless they are empty, then removes rows, then sets some.
+static int change_rows(rados_ioctx_t pool, const char *oid, const char *cls, const char *method, const char *same, size_t same_length, const char *exist, size_t exist_length,
+		const char *removed, size_t removals, const char *set, size_t sets) {
+	size_t most = removals > sets ? removals : sets;
+	const char **texts = malloc((2 * most + 1) * sizeof *texts);
+	size_t *lengths = malloc((2 * most + 1) * sizeof *lengths);
 	rados_write_op_t op = rados_create_write_op();
-	rados_write_op_write(op, bytes, length, offset);
-	rados_write_op_set_flags(op, LIBRADOS_OP_FLAG_FADVISE_WILLNEED);
+	int results[2];
+	if (same_length)
+		rados_write_op_exec(op, cls, method, same, same_length, &results[0]);
+	if (exist_length)
+		rados_write_op_exec(op, cls, method, exist, exist_length, &results[1]);
+	if (!same_length && !exist_length)
+		rados_write_op_assert_exists(op);
+	if (removals) {
+		split(removed, removals, texts, texts + most, lengths, lengths + most);
+		rados_write_op_omap_rm_keys2(op, texts, lengths, removals);
+	}
+	if (sets) {
+		split(set, sets, texts, texts + most, lengths, lengths + most);
+		rados_write_op_omap_set2(op, texts, texts + most, lengths, lengths + most, sets);
+	}
 	int ret = rados_write_op_operate2(op, pool, oid, NULL, LIBRADOS_OPERATION_FULL_TRY);
 	rados_release_write_op(op);
+	free(texts);
+	free(lengths);
+	return ret;
+}
+
+// get_rows reads rows by their keys into memory that the caller frees.
+static int get_rows(rados_ioctx_t pool, const char *oid, const char *packed, size_t n, char **rows, size_t *length) {
+	const char **texts = malloc(2 * n * sizeof *texts);
+	size_t *lengths = malloc(2 * n * sizeof *lengths);
+	split(packed, n, texts, texts + n, lengths, lengths + n);
+	rados_read_op_t op = rados_create_read_op();
+	rados_omap_iter_t found = NULL;
+	int step = 0;
+	rados_read_op_omap_get_vals_by_keys2(op, texts, n, lengths, &found, &step);
+	int ret = rados_read_op_operate(op, pool, oid, 0);
+	if (ret == 0)
+		ret = step;
+	char *key, *value;
+	size_t key_length, value_length, room = 0, used = 0;
+	while (ret == 0 && (ret = rados_omap_get_next2(found, &key, &value, &key_length, &value_length)) == 0 && key != NULL) {
+		uint32_t l[2] = {key_length, value_length};
+		size_t more = sizeof l + key_length + value_length;
+		if (used + more > room)
+			*rows = realloc(*rows, room = 2 * room + more);
+		memcpy(*rows + used, l, sizeof l);
+		memcpy(*rows + used + sizeof l, key, key_length);
+		memcpy(*rows + used + sizeof l + key_length, value, value_length);
+		used += more;
+	}
+	*length = used;
+	if (found != NULL)
+		rados_omap_get_end(found);
+	rados_release_read_op(op);
+	free(texts);
+	free(lengths);
 	return ret;
 }
 */
@@ -25,26 +126,96 @@ import (
 	"unsafe"
 )
 
+var sumStart = [4]byte{0xff, 0xff, 0xff, 0xff} // of a CRC-32C
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// write stores bytes, at least one, at an offset. The OSD is told that they will be needed, as its checksum is asked for next: else it would read them back
-// from the disk. go-ceph cannot say so. The caller has entered.
-func (c *cluster) write(oid string, b []byte, offset int64) error {
-	name := C.CString(oid)
-	defer C.free(unsafe.Pointer(name))
-	return answer(C.write_kept(C.rados_ioctx_t(c.io.Pointer()), name, (*C.char)(unsafe.Pointer(&b[0])), C.size_t(len(b)), C.uint64_t(offset)))
+// writeProven stores bytes, at least one, at an offset, and returns the CRC-32C of what the OSD has there then. The caller has entered.
+func (c *cluster) writeProven(oid string, b []byte, offset int64) (uint32, error) {
+	var sums [8]byte // how many follow (one), the sum
+	var proof C.int
+	err := answer(C.write_proven(c.handle(), name(oid), (*C.char)(unsafe.Pointer(&b[0])), C.size_t(len(b)), C.uint64_t(offset),
+		(*C.char)(unsafe.Pointer(&sumStart[0])), C.size_t(len(sumStart)), (*C.char)(unsafe.Pointer(&sums[0])), C.size_t(len(sums)), &proof))
+	if err == nil {
+		err = answer(proof)
+	}
+	return ^binary.LittleEndian.Uint32(sums[4:]), err // Ceph leaves out the final inversion
 }
 
 // checksum asks the OSD for the CRC-32C of length bytes of an object. go-ceph has the call behind the tag ceph_preview only. The caller has entered.
 func (c *cluster) checksum(oid string, offset int64, length int) (uint32, error) {
-	name := C.CString(oid)
-	defer C.free(unsafe.Pointer(name))
-	start := [4]byte{0xff, 0xff, 0xff, 0xff}
-	var sums [8]byte // how many follow (one), the sum
-	err := answer(C.rados_checksum(C.rados_ioctx_t(c.io.Pointer()), name, C.LIBRADOS_CHECKSUM_TYPE_CRC32C, (*C.char)(unsafe.Pointer(&start[0])), C.size_t(len(start)),
+	var sums [8]byte
+	err := answer(C.rados_checksum(c.handle(), name(oid), C.LIBRADOS_CHECKSUM_TYPE_CRC32C, (*C.char)(unsafe.Pointer(&sumStart[0])), C.size_t(len(sumStart)),
 		C.size_t(length), C.uint64_t(offset), 0, (*C.char)(unsafe.Pointer(&sums[0])), C.size_t(len(sums))))
-	return ^binary.LittleEndian.Uint32(sums[4:]), err // Ceph leaves out the final inversion
+	return ^binary.LittleEndian.Uint32(sums[4:]), err
 }
+
+// changeRows makes the write that apply describes. The caller has entered.
+func (c *cluster) changeRows(oid string, ch change) error {
+	var same, exist, removed, set []byte
+	if len(ch.same) > 0 {
+		same = compareEqual(ch.same)
+	}
+	if len(ch.exist) > 0 {
+		exist = compareExist(ch.exist)
+	}
+	for _, key := range ch.remove {
+		removed = pack(removed, key, nil)
+	}
+	size := 0
+	for key, value := range ch.set {
+		size += packedSize(key, value)
+	}
+	set = make([]byte, 0, size)
+	for key, value := range ch.set {
+		set = pack(set, key, value)
+	}
+	return answer(C.change_rows(c.handle(), name(oid), name(compareClass), name(compareMethod), text(same), C.size_t(len(same)), text(exist), C.size_t(len(exist)),
+		text(removed), C.size_t(len(ch.remove)), text(set), C.size_t(len(ch.set))))
+}
+
+// getRows reads rows by their keys. The caller has entered.
+func (c *cluster) getRows(oid string, keys []string) (map[string][]byte, error) {
+	var wanted []byte
+	for _, key := range keys {
+		wanted = pack(wanted, key, nil)
+	}
+	var rows *C.char
+	var length C.size_t
+	err := answer(C.get_rows(c.handle(), name(oid), text(wanted), C.size_t(len(keys)), &rows, &length))
+	if rows != nil {
+		defer C.free(unsafe.Pointer(rows))
+	}
+	if err != nil {
+		return nil, err
+	}
+	packed := C.GoBytes(unsafe.Pointer(rows), C.int(length))
+	found := make(map[string][]byte, len(keys))
+	for len(packed) > 0 {
+		k, v := binary.NativeEndian.Uint32(packed), binary.NativeEndian.Uint32(packed[4:])
+		packed = packed[8:]
+		found[string(packed[:k])] = packed[k : k+v : k+v]
+		packed = packed[k+v:]
+	}
+	return found, nil
+}
+
+// pack appends a row as split finds it.
+func pack(b []byte, key string, value []byte) []byte {
+	b = binary.NativeEndian.AppendUint32(b, uint32(len(key)))
+	b = binary.NativeEndian.AppendUint32(b, uint32(len(value)))
+	return append(append(b, key...), value...)
+}
+
+func packedSize(key string, value []byte) int { return 8 + len(key) + len(value) }
+
+func (c *cluster) handle() C.rados_ioctx_t { return C.rados_ioctx_t(c.io.Pointer()) }
+
+// name is a string as C has it, for one call.
+func name(s string) *C.char { return text(append([]byte(s), 0)) }
+
+// text is memory of Go, for one call.
+func text(b []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(b))) }
 
 // answer is the error of a call as an errno.
 func answer(ret C.int) error {

@@ -140,9 +140,9 @@ func (s *Store) storePart(w *write, u openUpload, key string, p part) error {
 	}
 }
 
-// addGarbage adds the row that has data removed at a time.
+// addGarbage adds the row that has data removed at a time, where objects hold it.
 func addGarbage(set map[string][]byte, due time.Time, d data) {
-	if d.Size > 0 {
+	if d.Size > 0 && !d.Inline {
 		set[garbageKey(due, d.ID)] = encode(garbage{Data: d})
 	}
 }

@@ -30,6 +30,7 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64,
 		return adapters.Info{}, err
 	}
 	w := s.newWrite(ctx, at.shard)
+	w.inline = at.inline
 	info, err := s.putWith(w, at, body, size, o)
 	if err != nil {
 		w.abandon(err)
@@ -50,6 +51,11 @@ func (s *Store) putWith(w *write, at place, body io.Reader, size int64, o adapte
 	e := entry{ETag: etagOf(w.id), Time: time.Now().UTC(), CRC64: crc, Data: w.data(), Headers: headersOf(o.Headers), Metadata: o.Metadata}
 	if err := s.publish(w, at, e, o, change{}); err != nil {
 		return adapters.Info{}, err
+	}
+	if w.kept != nil { // not proven: that would take a second operation, as reading it back does
+		info := written(at.key, e, "")
+		info.CRC64, info.Verified = nil, false
+		return info, nil
 	}
 	return written(at.key, e, proof), nil
 }
@@ -77,6 +83,9 @@ func (s *Store) publish(w *write, at place, e entry, o adapters.PutOptions, more
 			return err
 		}
 		ch.set[at.entryKey()] = encode(e)
+		if w.kept != nil {
+			ch.set[at.bytesKey()] = w.kept
+		}
 		maps.Copy(ch.same, more.same)
 		maps.Copy(ch.set, more.set)
 		ch.remove = append(ch.remove, more.remove...)
@@ -112,7 +121,7 @@ func (s *Store) publish(w *write, at place, e entry, o adapters.PutOptions, more
 	}
 }
 
-// replacing is the change that takes an entry away, or the absence of one, under the conditions of o.
+// replacing is the change that takes what belongs to an entry away, or the absence of one, under the conditions of o.
 func replacing(at place, old []byte, o adapters.PutOptions) (change, error) {
 	ch := change{same: map[string][]byte{at.entryKey(): old}, set: map[string][]byte{}}
 	if old == nil {
@@ -131,6 +140,9 @@ func replacing(at place, old []byte, o adapters.PutOptions) (change, error) {
 		return ch, otherETag()
 	}
 	addGarbage(ch.set, time.Now().Add(graceTime), e.Data)
+	if e.Data.Inline {
+		ch.remove = []string{at.bytesKey()}
+	}
 	return ch, nil
 }
 
@@ -199,7 +211,7 @@ func (s *Store) Delete(ctx context.Context, key, ifMatch string) error {
 		if err != nil {
 			return err
 		}
-		ch.remove = []string{at.entryKey()}
+		ch.remove = append(ch.remove, at.entryKey())
 		if err := s.apply(ctx, at.shard, ch); err != errChanged {
 			return fail("delete entry", err)
 		}

@@ -3,6 +3,7 @@
 package cephrados
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -17,18 +18,29 @@ const readAhead = 8
 
 // entry reads and decodes the entry of a key.
 func (s *Store) entry(ctx context.Context, key string) (entry, error) {
+	e, _, err := s.object(ctx, key, false)
+	return e, err
+}
+
+// object reads and decodes the entry of a key, and with it, as it is at the same moment, the row with its bytes, if that is wanted and there is one.
+func (s *Store) object(ctx context.Context, key string, wanted bool) (entry, []byte, error) {
 	at, err := s.find(ctx, key, false)
 	if err != nil {
-		return entry{}, err
+		return entry{}, nil, err
 	}
-	b, err := s.entryRow(ctx, at)
+	keys := []string{at.entryKey()}
+	if wanted && at.inline > 0 {
+		keys = append(keys, at.bytesKey())
+	}
+	rows, err := s.rows(ctx, at.shard, keys...)
 	if err != nil {
-		return entry{}, err
+		return entry{}, nil, fail("read entry", err)
 	}
-	if b == nil {
-		return entry{}, notFound(key)
+	if rows[at.entryKey()] == nil {
+		return entry{}, nil, notFound(key)
 	}
-	return decode[entry](b)
+	e, err := decode[entry](rows[at.entryKey()])
+	return e, rows[at.bytesKey()], err
 }
 
 // Head implements adapters.Store.
@@ -41,12 +53,13 @@ func (s *Store) Head(ctx context.Context, key string) (adapters.Info, error) {
 }
 
 // Get implements adapters.Store. The body reads the bytes that were the object's when Get was called, as long as they are there: those replaced or
-// deleted since go after graceTime, and then Read is NotFound; bytes that the cluster lost are DataLoss. A body of the whole ends with a comparison of its CRC-64. It also has WriteTo.
+// deleted since go after graceTime, and then Read is NotFound; bytes that the cluster lost are DataLoss. A body of the whole ends with a comparison of its CRC-64; bytes that are a row
+// are compared at once. It also has WriteTo.
 func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch string) (io.ReadCloser, adapters.Info, error) {
 	if r.Offset < 0 || r.Length < 0 {
 		return nil, adapters.Info{}, errs.New(errs.InvalidArgument, "a range has no negative numbers", nil).Because("InvalidRange")
 	}
-	e, err := s.entry(ctx, key)
+	e, row, err := s.object(ctx, key, true)
 	if err != nil {
 		return nil, adapters.Info{}, err
 	}
@@ -64,6 +77,12 @@ func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch s
 			end = e.Data.Size
 		}
 	}
+	if e.Data.Inline {
+		if int64(len(row)) != e.Data.Size || crc64nvme.Checksum(row) != e.CRC64 {
+			return nil, adapters.Info{}, errs.New(errs.DataLoss, "the bytes in the index do not have the checksum of the object", nil)
+		}
+		return inlined{bytes.NewReader(row[r.Offset:end])}, e.info(key), nil
+	}
 	pieces, err := s.piecesOf(ctx, e.Data, r.Offset, end)
 	if err == errAbsent {
 		err = s.gone(ctx, key, e.ETag)
@@ -78,6 +97,12 @@ func (s *Store) Get(ctx context.Context, key string, r adapters.Range, ifMatch s
 	b.ctx, b.cancel = context.WithCancel(ctx)
 	return b, e.info(key), nil
 }
+
+// inlined is the body of an object whose bytes are a row. It has WriteTo.
+type inlined struct{ *bytes.Reader }
+
+// Close implements io.Closer.
+func (inlined) Close() error { return nil }
 
 // extent is a run of bytes of one data object.
 type extent struct {

@@ -18,6 +18,7 @@ import (
 const (
 	rootObject  = "gelato.root"
 	entryRow    = "e"
+	bytesRow    = "b"
 	intentRow   = "p"
 	garbageRow  = "g"
 	uploadRow   = "u"
@@ -25,6 +26,9 @@ const (
 	idLength    = 32
 	etagPrefix  = "rados-"
 	maxRowBytes = 256 << 10 // of headers and metadata of one object
+	// inlineMost is the largest object whose bytes are a row, in bytes. Ceph warns of an omap with more than 200,000 rows and of one with more than 1 GiB
+	// of values: a shard of such objects, which have two rows each, comes to both at about the same time.
+	inlineMost = 8 << 10
 )
 
 func shardObject(n int) string             { return fmt.Sprintf("gelato.index.%d", n) }
@@ -62,17 +66,18 @@ func validID(id string) bool {
 	return err == nil && len(id) == idLength && strings.ToLower(id) == id
 }
 
-// data says where bytes are: in data objects of a stripe each, or, with Parts, in what a parts table names.
+// data says where bytes are: in data objects of a stripe each, or, with Parts, in what a parts table names, or, with Inline, in a row beside the entry.
 type data struct {
 	ID     string `json:"id"`
 	Size   int64  `json:"size"`
 	Stripe int64  `json:"stripe,omitempty"`
 	Parts  int    `json:"parts,omitempty"` // how many the table has
+	Inline bool   `json:"inline,omitempty"`
 }
 
 // objects is how many data objects hold the bytes of data without a table.
 func (d data) objects() int64 {
-	if d.Size == 0 {
+	if d.Size == 0 || d.Inline {
 		return 0
 	}
 	return (d.Size + d.Stripe - 1) / d.Stripe

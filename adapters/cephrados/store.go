@@ -86,9 +86,12 @@ type place struct {
 	key   string // as the caller knows it
 	full  string // with the prefix
 	shard string
+	// inline is the largest object whose bytes are a row here.
+	inline int
 }
 
 func (p place) entryKey() string { return entryRow + p.full }
+func (p place) bytesKey() string { return bytesRow + p.full }
 
 // find checks what all calls check and finds the place of a key. It is nil, with NotFound, when nothing was ever written and make is not set.
 func (s *Store) find(ctx context.Context, key string, make bool) (place, error) {
@@ -106,7 +109,11 @@ func (s *Store) find(ctx context.Context, key string, make bool) (place, error) 
 		return place{}, notFound(key)
 	}
 	full := s.prefix + key
-	return place{key: key, full: full, shard: l.shardOf(full)}, nil
+	at := place{key: key, full: full, shard: l.shardOf(full)}
+	if l.Format >= formatInline {
+		at.inline = inlineMost
+	}
+	return at, nil
 }
 
 // checkOptions refuses what cannot be kept.
@@ -135,6 +142,12 @@ func checkCRC(want *uint64, got uint64) error {
 	}
 	return nil
 }
+
+// Formats of a namespace. Nobody changes that of one which is there.
+const (
+	formatFirst  = 1
+	formatInline = 2 // small objects are rows
+)
 
 // layout is what gelato.root says.
 type layout struct {
@@ -183,7 +196,7 @@ func (s *Store) readLayout(ctx context.Context) (*layout, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case l.Format != 1 || l.Shards < 1 || l.Shards > maxShards:
+	case l.Format < formatFirst || l.Format > formatInline || l.Shards < 1 || l.Shards > maxShards:
 		return nil, errs.Newf(errs.FailedPrecondition, "the pool was written in format %d, which this version does not know", l.Format).Because("bucketName")
 	case s.shards != 0 && s.shards != l.Shards:
 		return nil, errs.Newf(errs.FailedPrecondition, "the index has %d shards, and that cannot be changed", l.Shards).Because("options.indexShards")
@@ -210,7 +223,7 @@ func (s *Store) makeLayout(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return fail("make index", err)
 	}
-	if err := s.create(ctx, rootObject, encode(layout{Format: 1, Shards: shards})); err != nil && err != errTaken {
+	if err := s.create(ctx, rootObject, encode(layout{Format: formatInline, Shards: shards})); err != nil && err != errTaken {
 		return fail("make root", err)
 	}
 	return nil

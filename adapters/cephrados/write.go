@@ -3,6 +3,7 @@
 package cephrados
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"hash/crc32"
@@ -31,9 +32,11 @@ type write struct {
 	id     string
 	table  bool // the bytes are a parts table
 	began  time.Time
-	intent bool  // the intent was written, or may have been
-	open   bool  // whether the commit has happened is not known
-	size   int64 // handed to send
+	intent bool   // the intent was written, or may have been
+	open   bool   // whether the commit has happened is not known
+	size   int64  // handed to send, or kept
+	inline int    // the most that is kept
+	kept   []byte // all of the bytes, for a row; then there is no intent
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc // with what failed first
@@ -49,7 +52,12 @@ func (s *Store) newWrite(ctx context.Context, shard string) *write {
 
 func (w *write) intentKey() string { return intentRow + w.id }
 
-func (w *write) data() data { return data{ID: w.id, Size: w.size, Stripe: w.s.stripe} }
+func (w *write) data() data {
+	if w.kept != nil {
+		return data{ID: w.id, Size: w.size, Inline: true}
+	}
+	return data{ID: w.id, Size: w.size, Stripe: w.s.stripe}
+}
 
 // lease makes the intent, or makes it hold longer. One that was written ahead brings its id.
 func (w *write) lease() error {
@@ -99,7 +107,7 @@ func (w *write) keep() error {
 }
 
 // fill stores the body, which must have exactly size bytes unless that is -1, and returns its CRC-64. It returns when all pieces
-// are stored and checked; when it fails some may still be under way.
+// are stored and checked; when it fails some may still be under way. A small body is kept instead.
 func (w *write) fill(body io.Reader, size int64) (crc uint64, err error) {
 	for ended := false; !ended; {
 		buf := w.s.buffers.get(w.room(size), true)
@@ -113,6 +121,11 @@ func (w *write) fill(body io.Reader, size int64) (crc uint64, err error) {
 			continue
 		}
 		crc = crc64nvme.Update(crc, buf.bytes[:n])
+		if ended && w.size == 0 && n <= w.inline {
+			w.size, w.kept = int64(n), bytes.Clone(buf.bytes[:n])
+			buf.release()
+			return crc, nil
+		}
 		if err := w.send(buf, n); err != nil {
 			return 0, err
 		}
@@ -215,15 +228,9 @@ func (w *write) store(oid string, b []byte, offset int64) error {
 		return err
 	}
 	defer w.s.leave()
-	if err := w.s.write(oid, b, offset); err != nil {
-		return fail("write data", err)
-	}
-	if err := alive(w.ctx); err != nil {
-		return err
-	}
-	sum, err := w.s.checksum(oid, offset, len(b))
+	sum, err := w.s.writeProven(oid, b, offset)
 	if err != nil {
-		return fail("checksum data", err)
+		return fail("write data", err)
 	}
 	if sum != crc32.Checksum(b, castagnoli) {
 		return errs.New(errs.DataLoss, "the cluster stored other bytes than it was sent", nil)
