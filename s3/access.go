@@ -3,6 +3,7 @@ package s3
 import (
 	"net/http"
 
+	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/s3/catalog"
 )
 
@@ -42,9 +43,9 @@ func (s *Service) admit(w http.ResponseWriter, r *request) error {
 	return s.authorize(r, a)
 }
 
-// expectedOwner refuses a bucket that belongs to another one than the client believes.
+// expectedOwner refuses a bucket that belongs to another one than the client believes. S3's header holds the number of an account; here it is a user's name or canonical id.
 func expectedOwner(b catalog.Bucket, expected string) error {
-	if expected != "" && expected != b.Owner {
+	if expected != "" && expected != b.Owner && expected != userid.Of(b.Owner) {
 		return accessDenied()
 	}
 	return nil

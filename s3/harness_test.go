@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -30,6 +31,7 @@ import (
 	"github.com/opensds/gelato/internal/httpx"
 	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/internal/seal"
+	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/identitypb"
 	"github.com/opensds/gelato/s3/catalog"
@@ -91,6 +93,19 @@ func (r *registry) GetKey(_ context.Context, in *identitypb.GetKeyRequest) (*ide
 		return k, nil
 	}
 	return nil, errs.Newf(errs.NotFound, "no such key")
+}
+
+// GetUser knows the users of the keys: their display name is the name in capitals, their address at example.com.
+func (r *registry) GetUser(_ context.Context, in *identitypb.GetUserRequest) (*identitypb.User, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, k := range r.keys {
+		u := &identitypb.User{Name: k.User, CanonicalId: userid.Of(k.User), DisplayName: strings.ToUpper(k.User), Email: k.User + "@example.com"}
+		if in.GetName() == u.Name || in.GetCanonicalId() == u.CanonicalId || strings.EqualFold(in.GetEmail(), u.Email) {
+			return u, nil
+		}
+	}
+	return nil, errs.Newf(errs.NotFound, "no such user")
 }
 
 func newGateway(t *testing.T, o Options) *gateway {

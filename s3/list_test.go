@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awss3 "github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/opensds/gelato/internal/userid"
 )
 
 func TestListing(t *testing.T) {
@@ -41,7 +43,7 @@ func TestListing(t *testing.T) {
 		}
 	}
 	after, err := c.ListObjectsV2(t.Context(), &awss3.ListObjectsV2Input{Bucket: &bucket, StartAfter: aws.String("b+c"), FetchOwner: aws.Bool(true)})
-	if err != nil || *after.KeyCount != 4 || *after.Contents[0].Owner.ID != "root" || *after.StartAfter != "b+c" {
+	if err != nil || *after.KeyCount != 4 || *after.Contents[0].Owner.ID != userid.Of("root") || *after.Contents[0].Owner.DisplayName != "ROOT" || *after.StartAfter != "b+c" {
 		t.Errorf("start-after: %+v, %v", after, err)
 	}
 }
@@ -135,7 +137,7 @@ func TestListingXML(t *testing.T) {
 	}
 	const head = `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>listxml</Name>`
 	const end = "</Contents>"
-	const owner = "<Owner><ID>root</ID><DisplayName>root</DisplayName></Owner>"
+	owner := "<Owner><ID>" + userid.Of("root") + "</ID><DisplayName>ROOT</DisplayName></Owner>"
 	for query, want := range map[string]string{
 		"":                            head + "<Prefix></Prefix><Marker></Marker><MaxKeys>1000</MaxKeys><IsTruncated>false</IsTruncated>" + contents("a +&amp;&lt;") + owner + end + "</ListBucketResult>",
 		"encoding-type=url&prefix=a+": head + "<Prefix>a%20</Prefix><Marker></Marker><MaxKeys>1000</MaxKeys><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>" + contents("a%20%2B%26%3C") + owner + end + "</ListBucketResult>",

@@ -30,7 +30,7 @@ func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error
 		return err
 	}
 	u, err := s.catalog.CreateUpload(r.Context(), catalog.Upload{
-		Bucket: b, Key: r.key, Attributes: catalog.Attributes{Owner: r.auth.User}, Headers: o.Headers, Metadata: o.Metadata, StorageClass: class,
+		Bucket: b, Key: r.key, Initiator: r.auth.User, Headers: o.Headers, Metadata: o.Metadata, StorageClass: class,
 		ChecksumAlgorithm: string(algorithm), ChecksumType: kind,
 	})
 	if err != nil {

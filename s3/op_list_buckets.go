@@ -29,7 +29,7 @@ func (s *Service) listBuckets(w http.ResponseWriter, r *request) error {
 	x := s.page()
 	defer s.release(x)
 	x.root("ListAllMyBucketsResult")
-	x.user("Owner", r.auth.User)
+	x.owner("Owner", s.users.shown(r.Context(), r.auth.User))
 	x.open("Buckets")
 	for _, b := range found {
 		x.open("Bucket")
@@ -47,15 +47,11 @@ func (s *Service) listBuckets(w http.ResponseWriter, r *request) error {
 	return x.send(w, http.StatusOK)
 }
 
-// someBuckets are up to limit buckets that the caller may use, by name.
+// someBuckets are up to limit buckets of the caller, by name.
 func (s *Service) someBuckets(r *request, prefix, after string, limit int) (found []catalog.Bucket, more bool, err error) {
-	owner := r.auth.User
-	if owner == s.o.RootUser {
-		owner = "" // of everybody
-	}
 	for more = true; more && limit > 0; {
 		var page []catalog.Bucket
-		if page, more, err = s.catalog.Buckets(r.Context(), owner, after, 1000); err != nil {
+		if page, more, err = s.catalog.Buckets(r.Context(), r.auth.User, after, 1000); err != nil {
 			return nil, false, err
 		}
 		for _, b := range page {

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -62,8 +63,8 @@ func (s *Service) listMultipartUploads(w http.ResponseWriter, r *request) error 
 		x.open("Upload")
 		x.encoded("Key", u.Key, l.url)
 		x.text("UploadId", u.ID)
-		x.user("Initiator", u.Owner)
-		x.user("Owner", b.Owner)
+		x.owner("Initiator", s.users.shown(r.Context(), cmp.Or(u.Initiator, b.Owner)))
+		x.owner("Owner", s.users.shown(r.Context(), cmp.Or(u.Owner, b.Owner)))
 		x.text("StorageClass", shownClass(u.StorageClass))
 		x.time("Initiated", u.Initiated)
 		x.optional("ChecksumAlgorithm", u.ChecksumAlgorithm)

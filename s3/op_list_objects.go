@@ -64,7 +64,7 @@ func (s *Service) listObjects(w http.ResponseWriter, r *request) error {
 	if page.More && l.delimiter != "" {
 		x.encoded("NextMarker", page.Next, l.url)
 	}
-	x.listing(l, page, b.Owner)
+	x.listing(l, page, s.ownerOf(r.Context(), b))
 	x.close("ListBucketResult")
 	return x.send(w, http.StatusOK)
 }
@@ -89,9 +89,9 @@ func (s *Service) listObjectsV2(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	owner := ""
+	var of func(*catalog.Object) owner
 	if r.query.Get("fetch-owner") == "true" {
-		owner = b.Owner
+		of = s.ownerOf(r.Context(), b)
 	}
 	x := s.page()
 	defer s.release(x)
@@ -108,13 +108,14 @@ func (s *Service) listObjectsV2(w http.ResponseWriter, r *request) error {
 		x.encoded("StartAfter", startAfter, l.url)
 	}
 	x.number("KeyCount", int64(len(page.Objects)+len(page.CommonPrefixes)))
-	x.listing(l, page, owner)
+	x.listing(l, page, of)
 	x.close("ListBucketResult")
 	return x.send(w, http.StatusOK)
 }
 
-// listing writes what both versions have in common. This is the hot loop of a listing: plain appends, nothing by reflection.
-func (x *document) listing(l listing, page catalog.Page, owner string) {
+// listing writes what both versions have in common. This is the hot loop of a listing: plain appends, nothing by reflection. of tells the
+// owners of objects; nil leaves them out.
+func (x *document) listing(l listing, page catalog.Page, of func(*catalog.Object) owner) {
 	x.number("MaxKeys", int64(l.limit))
 	if l.delimiter != "" {
 		x.encoded("Delimiter", l.delimiter, l.url)
@@ -131,8 +132,8 @@ func (x *document) listing(l listing, page catalog.Page, owner string) {
 		x.etag(o.ETag)
 		x.number("Size", o.Size)
 		x.text("StorageClass", shownClass(o.StorageClass))
-		if owner != "" {
-			x.user("Owner", owner)
+		if of != nil {
+			x.owner("Owner", of(o))
 		}
 		x.b = append(x.b, "</Contents>"...)
 	}

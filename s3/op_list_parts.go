@@ -1,6 +1,9 @@
 package s3
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 	limit, err := intParam(r.query, "max-parts", 1000, 1000)
@@ -22,8 +25,8 @@ func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 	x.text("Bucket", b.Name)
 	x.text("Key", r.key)
 	x.text("UploadId", u.ID)
-	x.user("Initiator", u.Owner)
-	x.user("Owner", b.Owner)
+	x.owner("Initiator", s.users.shown(r.Context(), cmp.Or(u.Initiator, b.Owner)))
+	x.owner("Owner", s.users.shown(r.Context(), cmp.Or(u.Owner, b.Owner)))
 	x.text("StorageClass", shownClass(u.StorageClass))
 	x.number("PartNumberMarker", int64(after))
 	x.number("MaxParts", int64(limit))

@@ -56,6 +56,7 @@ type Service struct {
 	places   Places
 	backends backendpb.BackendsClient
 	keys     *keys
+	users    *users
 	verifier *sigv4.Verifier
 	table    []operation
 	metrics  *metrics
@@ -96,6 +97,7 @@ func New(d Deps, o Options) (*Service, error) {
 	}
 	s := &Service{catalog: d.Catalog, places: d.Places, backends: d.Backends, table: wholeTable(), slots: make(chan struct{}, o.MaxRequests), o: o, keepUp: keepAlive}
 	s.keys = newKeys(d.Identity, d.Secrets, o.Now, o.Log)
+	s.users = newUsers(d.Identity, o.Now, o.Log)
 	s.verifier = sigv4.New(o.Region, s.keys.lookup, sigv4.Options{Now: o.Now, RefuseV2: o.RefuseV2})
 	var err error
 	s.metrics, err = newMetrics(o.Metrics)

@@ -159,27 +159,27 @@ func TestKeysAreRemembered(t *testing.T) {
 			}
 		}
 		step(0, 1, errs.Unknown)
-		step(keyAge-1, 1, errs.Unknown)
+		step(answerAge-1, 1, errs.Unknown)
 		id.enabled = false
 		step(1, 2, errs.NotFound)
-		step(keyAge-1, 2, errs.NotFound)
+		step(answerAge-1, 2, errs.NotFound)
 		id.enabled, id.err = true, errs.Newf(errs.Unavailable, "away")
 		step(1, 3, errs.Unavailable)
 		id.err = nil
 		step(0, 4, errs.Unknown)
 		id.err, id.enabled = errs.Newf(errs.Unavailable, "away"), false // a good key goes on for a while
-		step(keyAge, 5, errs.Unknown)
-		step(keyAgain-1, 5, errs.Unknown)
+		step(answerAge, 5, errs.Unknown)
+		step(answerAgain-1, 5, errs.Unknown)
 		step(1, 6, errs.Unknown)
-		step(keyGrace-keyAgain, 7, errs.Unavailable)
+		step(answerGrace-answerAgain, 7, errs.Unavailable)
 		id.err, id.enabled = nil, true
 		step(0, 8, errs.Unknown)
 		id.err, id.enabled = errs.Newf(errs.Unavailable, "away"), false
-		step(keyAge, 9, errs.Unknown)
+		step(answerAge, 9, errs.Unknown)
 		id.err = nil // back: what it says counts at the next question
-		step(keyAgain, 10, errs.NotFound)
+		step(answerAgain, 10, errs.NotFound)
 		id.enabled = true
-		step(keyAge, 11, errs.Unknown)
+		step(answerAge, 11, errs.Unknown)
 		if _, err := k.lookup(t.Context(), "other"); !errs.Is(err, errs.DataLoss) { // sealed for another key
 			t.Errorf("got %v, want DataLoss", err)
 		}

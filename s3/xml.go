@@ -104,13 +104,6 @@ func (x *document) etag(etag string) {
 	x.b = append(x.b, "&quot;</ETag>"...)
 }
 
-func (x *document) user(element, name string) {
-	x.open(element)
-	x.text("ID", name)
-	x.text("DisplayName", name)
-	x.close(element)
-}
-
 // sums writes <ChecksumX> elements in the order of their names.
 func (x *document) sums(sums map[string][]byte) {
 	names := make([]string, 0, len(sums))

@@ -143,6 +143,7 @@ type Upload struct {
 	Bucket            Bucket
 	Key               string
 	Initiated         time.Time
+	Initiator         string   // the user who began it; empty: nobody known
 	Location          Location // where the parts and the object go
 	NativeID          string
 	Headers           adapters.ContentHeaders
@@ -150,7 +151,7 @@ type Upload struct {
 	StorageClass      string
 	ChecksumAlgorithm string // S3's name, or empty
 	ChecksumType      string // FULL_OBJECT, COMPOSITE or empty
-	Attributes               // of the object; Owner is who began the upload
+	Attributes               // of the object
 }
 
 // UploadPart is a stored part of an open upload.

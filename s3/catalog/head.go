@@ -74,6 +74,7 @@ func (h head) encode() ([]byte, error) {
 		w.int("m", o.Modified.UnixNano())
 		w.crc("c", o.CRC64)
 		w.str("sc", o.StorageClass)
+		w.str("o", o.Owner)
 		w.int("pc", int64(o.PartCount))
 		w.str("pt", h.table)
 		w.str("u", h.upload)
@@ -163,6 +164,8 @@ func (h *head) summary(doc string) bool {
 			o.CRC64 = &crc
 		case "sc":
 			o.StorageClass = e.str()
+		case "o":
+			o.Owner = e.str()
 		case "pc":
 			o.PartCount = int(e.int())
 		case "pt":
@@ -194,9 +197,8 @@ func (o *Object) detail(doc string) bool {
 	return good && !r.bad
 }
 
-// attributes writes the fields of Attributes; their names are not used beside them.
+// attributes writes the fields of Attributes but the owner, which listings show; their names are not used beside them.
 func (w *writer) attributes(a Attributes) {
-	w.str("ao", a.Owner)
 	w.bytes("aa", a.ACL)
 	w.pairs("at", a.Tags)
 	w.str("arm", a.Retention.Mode)
@@ -212,8 +214,6 @@ func (w *writer) attributes(a Attributes) {
 func (a *Attributes) attribute(e elem) (good bool) {
 	good = true
 	switch e.key {
-	case "ao":
-		a.Owner = e.str()
 	case "aa":
 		a.ACL = e.bytes()
 	case "at":

@@ -53,6 +53,8 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 	w.int("st", int64(u.state))
 	w.str("bn", u.Bucket.Name)
 	w.int("i", u.Initiated.UnixNano())
+	w.str("o", u.Initiator)
+	w.str("ow", u.Owner)
 	w.location("l", u.Location)
 	w.str("ni", u.NativeID)
 	w.headers("h", u.Headers)
@@ -104,6 +106,10 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 				good = u.attribute(e)
 			}
 			good = good && !a.bad
+		case "o":
+			u.Initiator = e.str()
+		case "ow":
+			u.Owner = e.str()
 		case "i":
 			u.Initiated = time.Unix(0, e.int()).UTC()
 		case "lb":
