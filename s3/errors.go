@@ -14,9 +14,9 @@ func statusOf(s3code string) int {
 	case "NotModified":
 		return http.StatusNotModified
 	case "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",
-		"IllegalLocationConstraintException", "IncompleteBody", "InvalidArgument", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
-		"InvalidPart", "InvalidPartOrder", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedTrailerError",
-		"MalformedXML", "MaxMessageLengthExceeded", "MetadataTooLarge", "RequestTimeout", "XAmzContentSHA256Mismatch":
+		"IllegalLocationConstraintException", "IncompleteBody", "IncorrectNumberOfFilesInPostRequest", "InvalidArgument", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
+		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedTrailerError",
+		"MalformedXML", "MaxMessageLengthExceeded", "MaxPostPreDataLengthExceededError", "MetadataTooLarge", "RequestIsNotMultiPartContent", "RequestTimeout", "XAmzContentSHA256Mismatch":
 		return http.StatusBadRequest
 	case "AccessDenied", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch":
 		return http.StatusForbidden

@@ -11,10 +11,6 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	if r.query.Has("partNumber") || r.query.Has("versionId") {
 		return fail("InvalidArgument", "This operation does not accept the query parameters partNumber and versionId without uploadId")
 	}
-	b, o, cond, err := s.described(r)
-	if err != nil {
-		return err
-	}
 	body, err := s.payload(r, wants{md5: true})
 	if err != nil {
 		return err
@@ -22,14 +18,7 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	if body.size < 0 {
 		return fail("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
-	o.Size = body.size
-	if o.StorageClass, err = s.fits(r, b, o.Size); err != nil {
-		return err
-	}
-	if err := s.already(r, b, cond); err != nil {
-		return err
-	}
-	done, err := s.store(r.Context(), b, o, body, cond)
+	done, err := s.put(r, body)
 	if err != nil {
 		return err
 	}
@@ -39,6 +28,22 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	h["Content-Length"] = []string{"0"}
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// put makes an object of a body, whose size may be unknown, and of what the headers say of it.
+func (s *Service) put(r *request, body *payload) (catalog.Object, error) {
+	b, o, cond, err := s.described(r)
+	if err != nil {
+		return o, err
+	}
+	o.Size = body.size
+	if o.StorageClass, err = s.fits(r, b, o.Size); err != nil {
+		return o, err
+	}
+	if err := s.already(r, b, cond); err != nil {
+		return o, err
+	}
+	return s.store(r.Context(), b, o, body, cond)
 }
 
 // described reads what the headers of a write say of the new object.

@@ -68,7 +68,7 @@ func (s *Service) storePart(ctx context.Context, store adapters.Store, u catalog
 	if most := store.Capabilities().MaxPartSize; body.size > maxPart || most > 0 && body.size > most {
 		return p, tooLarge()
 	}
-	read, crc, release, err := s.early(body, body.size)
+	read, _, crc, release, err := s.early(body, body.size)
 	if err != nil {
 		return p, err
 	}

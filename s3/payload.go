@@ -300,6 +300,20 @@ func (p *payload) md5Sum() []byte {
 	return p.result.MD5
 }
 
+// formPayload is the file of a form, whose size is known when it ends.
+func (s *Service) formPayload(r *request, file io.Reader) (*payload, error) {
+	p := &payload{src: file, size: -1, onSuccess: func() { r.control.SetReadDeadline(time.Time{}) }}
+	var err error
+	if p.claim, err = claimed(r.Header); err != nil {
+		return nil, err
+	}
+	if p.claim.trailer != "" {
+		return nil, fail("InvalidRequest", "x-amz-trailer needs an aws-chunked body with a trailer")
+	}
+	p.hashes(wants{md5: true}, sigv4.Auth{})
+	return p, nil
+}
+
 // drain reads what nobody has read yet, so that an unread rest is verified as well.
 func (p *payload) drain() error {
 	_, err := io.Copy(io.Discard, p)

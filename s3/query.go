@@ -51,9 +51,13 @@ func hoisted(r *request) {
 // sessionToken refuses temporary credentials, which this build does not issue.
 func sessionToken(r *request) error {
 	if r.Header.Get("X-Amz-Security-Token") != "" || r.query.Get("X-Amz-Security-Token") != "" || r.query.Get("x-amz-security-token") != "" {
-		return fail("InvalidToken", "The provided token is malformed or otherwise invalid.")
+		return invalidToken()
 	}
 	return nil
+}
+
+func invalidToken() error {
+	return fail("InvalidToken", "The provided token is malformed or otherwise invalid.")
 }
 
 func checkKey(key string) error {

@@ -43,6 +43,7 @@ func operations() []operation {
 		{"CreateBucket", http.MethodPut, onBucket, "", "", "s3:CreateBucket", "", (*Service).createBucket},
 		{"DeleteBucket", http.MethodDelete, onBucket, "", "", "s3:DeleteBucket", "", (*Service).deleteBucket},
 		{"DeleteObjects", http.MethodPost, onBucket, "delete", "", "", "", (*Service).deleteObjects},
+		{"PostObject", http.MethodPost, onBucket, "", "", "", "", (*Service).postObject},
 
 		{"ListParts", http.MethodGet, onObject, "uploadId", "", "s3:ListMultipartUploadParts", "", (*Service).listParts},
 		{"GetObject", http.MethodGet, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).getObject},

@@ -45,7 +45,7 @@ func TestRoute(t *testing.T) {
 		{"PATCH", "b", "k", "", "", "MethodNotAllowed"},
 		{"PUT", "", "", "", "", "MethodNotAllowed"},
 		{"OPTIONS", "b", "", "", "", "MethodNotAllowed"},
-		{"POST", "b", "", "", "", "NotImplemented"},
+		{"POST", "b", "", "", "", "PostObject"},
 		{"PUT", "", "k", "", "", "InvalidBucketName"},
 	} {
 		query, err := parseQuery(c.query)

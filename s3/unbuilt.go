@@ -56,7 +56,6 @@ func unbuilt() []operation {
 		row("ListBucketInventoryConfigurations", http.MethodGet, onBucket, "inventory"),
 		row("ListBucketMetricsConfigurations", http.MethodGet, onBucket, "metrics"),
 		row("ListObjectVersions", http.MethodGet, onBucket, "versions"),
-		row("PostObject", http.MethodPost, onBucket, ""),
 		row("PutBucketAbac", http.MethodPut, onBucket, "abac"),
 		row("PutBucketAccelerateConfiguration", http.MethodPut, onBucket, "accelerate"),
 		row("PutBucketAcl", http.MethodPut, onBucket, "acl"),

@@ -27,10 +27,11 @@ const (
 
 // store writes one object: begin, upload, commit; again where the bucket has moved to, if all of the body is at hand. o says everything but the location and what is computed of the body. If anything fails nothing of it becomes visible.
 func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object, body *payload, cond catalog.Condition) (catalog.Object, error) {
-	read, crc, release, err := s.early(body, o.Size)
+	read, size, crc, release, err := s.early(body, o.Size)
 	if err != nil {
 		return o, err
 	}
+	o.Size = size
 	for try := 0; ; try++ {
 		w, err := s.catalog.Begin(ctx, b, o.Key, "", o.Size)
 		if err != nil {
@@ -88,6 +89,9 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	if err := body.drain(); err != nil {
 		return o, err
 	}
+	if o.Size < 0 {
+		o.Size = body.n
+	}
 	if info.Size != o.Size {
 		return o, storeFailed(errs.Newf(errs.DataLoss, "the store kept %d bytes of %d", info.Size, o.Size))
 	}
@@ -110,22 +114,33 @@ func nativeOptions(w *catalog.Write, o catalog.Object, can adapters.Capabilities
 		Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, catalog.NullVersion, w.Location.NativeKey)}, nil
 }
 
-// early reads a small body whole, so that it is verified before anything is begun, its CRC is known to the store, and an adapter can send it again.
-func (s *Service) early(body *payload, size int64) (read io.Reader, crc *uint64, release func(), err error) {
+// early reads a small body whole, so that it is verified before anything is begun, its CRC is known to the store, and an adapter can send it again. A size that
+// was unknown, -1, is known if the body turns out to be small.
+func (s *Service) early(body *payload, announced int64) (read io.Reader, size int64, crc *uint64, release func(), err error) {
 	release = func() {}
-	if size > smallBody {
-		return body, nil, release, nil
+	if announced > smallBody {
+		return body, announced, nil, release, nil
+	}
+	want := announced
+	if announced < 0 {
+		want = smallBody
 	}
 	buf := buffer(&s.small, smallBody)
-	if _, err := io.ReadFull(body, (*buf)[:size]); err == nil {
+	n, err := io.ReadFull(body, (*buf)[:want])
+	if err == nil && announced >= 0 {
 		body.drain()
 	}
 	if body.err != nil {
-		return nil, nil, release, body.err
+		return nil, 0, nil, release, body.err
+	}
+	// The buffer is used again after a success only: what failed may still be reading it.
+	release = func() { s.small.Put(buf) }
+	begin := bytes.NewReader((*buf)[:n])
+	if !body.finished {
+		return io.MultiReader(begin, body), announced, nil, release, nil
 	}
 	d := body.result
-	// The buffer is used again after a success only: what failed may still be reading it.
-	return bytes.NewReader((*buf)[:size]), &d.CRC64, func() { s.small.Put(buf) }, nil
+	return begin, int64(n), &d.CRC64, release, nil
 }
 
 // renew prolongs a write that takes long. The upload goes on under the context that it returns, which ends early when the write is given up: then
