@@ -54,7 +54,7 @@ func TestReadRefuses(t *testing.T) {
 	twice, twiceKind := body("key", "k", "Key", "l", "file:f", "")
 	nameless, namelessKind := body("", "k", "file:f", "")
 	large, largeKind := body("key", strings.Repeat("k", maxFields+readAhead), "file:f", "")
-	many, manyKind := body(strings.Fields(strings.Repeat("x-ignore-1 x ", 300)+"file:f x")...)
+	many, manyKind := body(strings.Fields(strings.Repeat("x-ignore-1 x ", 300) + "file:f x")...)
 	bomb, bombKind := body("key", strings.Repeat("${filename}", 30), "file:"+strings.Repeat("f", 1000), "")
 	for _, c := range []struct {
 		name   string
