@@ -126,7 +126,7 @@ func TestRefusals(t *testing.T) {
 		"range and part":         {call{method: "GET", path: "/target/kept", query: "partNumber=1", header: with("Range", "bytes=1-")}, "400 InvalidRequest"},
 		"part 2 of 1":            {call{method: "GET", path: "/target/kept", query: "partNumber=2"}, "416 InvalidPartNumber"},
 		"method":                 {call{method: "PATCH", path: "/target/kept"}, "405 MethodNotAllowed"},
-		"form":                   {call{method: "POST", path: "/target"}, "501 NotImplemented"},
+		"form":                   {call{method: "POST", path: "/target"}, "400 InvalidArgument"},
 
 		"DeleteObjects: no sum":    {call{method: "POST", path: "/target", query: "delete=", body: []byte("<Delete><Object><Key>kept</Key></Object></Delete>")}, "400 InvalidRequest"},
 		"DeleteObjects: wrong sum": {call{method: "POST", path: "/target", query: "delete=", body: []byte("<Delete><Object><Key>kept</Key></Object></Delete>"), header: with("X-Amz-Checksum-Crc32", "AAAAAA==")}, "400 BadDigest"},
