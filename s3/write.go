@@ -71,7 +71,7 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	if store.Capabilities().NeedsParts(o.Size) {
 		info, err = s.putParts(working, store, w, body, w.Guard(read, o.Size), o.Size, native)
 	} else {
-		native.MD5 = body.md5Sum
+		native.MD5 = body.md5Sum // read returns the very bytes of the body
 		info, err = store.Put(working, w.Location.NativeKey, w.Guard(read, o.Size), o.Size, native)
 	}
 	if lost := stop(); lost != nil {
