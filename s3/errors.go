@@ -13,13 +13,19 @@ func statusOf(s3code string) int {
 	switch s3code {
 	case "NotModified":
 		return http.StatusNotModified
+	case "BadRequest", "InvalidRedirectLocation", "InvalidTag":
+		return http.StatusBadRequest
 	case "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",
 		"IllegalLocationConstraintException", "IncompleteBody", "IncorrectNumberOfFilesInPostRequest", "InvalidArgument", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
 		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedTrailerError",
 		"MalformedXML", "MaxMessageLengthExceeded", "MaxPostPreDataLengthExceededError", "MetadataTooLarge", "RequestIsNotMultiPartContent", "RequestTimeout", "XAmzContentSHA256Mismatch":
 		return http.StatusBadRequest
+	case "AccessForbidden":
+		return http.StatusForbidden
 	case "AccessDenied", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch":
 		return http.StatusForbidden
+	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchWebsiteConfiguration":
+		return http.StatusNotFound
 	case "NoSuchBucket", "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "NoSuchSetting":
 		return http.StatusNotFound
 	case "MethodNotAllowed":

@@ -13,8 +13,9 @@ import (
 
 // copySource is the object that a copy reads, found and checked.
 type copySource struct {
-	bucket catalog.Bucket
-	object catalog.Object
+	bucket  catalog.Bucket
+	version string // as the request names it
+	object  catalog.Object
 }
 
 // source finds the source of a copy and judges the conditions on it.
@@ -37,6 +38,7 @@ func (s *Service) source(r *request) (copySource, error) {
 	if err := s.authorize(r, a); err != nil {
 		return src, err
 	}
+	src.version = version
 	if src.object, err = s.catalog.Get(r.Context(), src.bucket, key, version); err != nil {
 		return src, err
 	}
@@ -79,6 +81,9 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.copyTags(r, &o, src); err != nil {
+		return err
+	}
 	if o.StorageClass, err = s.fits(r, b, o.Size); err != nil {
 		return err
 	}
@@ -88,6 +93,7 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 	return s.long(w, r, func() (func(*document), error) {
 		done, err := s.copyBytes(r.Context(), b, o, src, want, cond)
 		return func(x *document) {
+			s.setExpiration(w.Header(), r, done)
 			x.top("CopyObjectResult")
 			x.time("LastModified", done.Modified)
 			x.etag(done.ETag)

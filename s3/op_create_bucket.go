@@ -9,6 +9,7 @@ import (
 
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/s3/catalog"
+	"github.com/opensds/gelato/s3/tagging"
 )
 
 type createRequest struct {
@@ -16,7 +17,9 @@ type createRequest struct {
 	LocationConstraint string    `xml:"LocationConstraint"`
 	Location           *struct{} `xml:"Location"` // directory buckets
 	Bucket             *struct{} `xml:"Bucket"`
-	Tags               *struct{} `xml:"Tags"`
+	Tags               *struct {
+		Tags []tagging.Tag `xml:"Tag"`
+	} `xml:"Tags"`
 }
 
 func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
@@ -33,8 +36,16 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
-	if c.Location != nil || c.Bucket != nil || c.Tags != nil {
-		return notImplemented("directory buckets and bucket tags")
+	if c.Location != nil || c.Bucket != nil {
+		return notImplemented("directory buckets")
+	}
+	settings := map[string][]byte{}
+	if c.Tags != nil {
+		set, err := tagging.Of(c.Tags.Tags, tagging.Bucket)
+		if err != nil {
+			return err
+		}
+		settings[settingTagging] = set.XML()
 	}
 	if c.LocationConstraint == s.o.Region { // SDKs send the region that they sign with by themselves
 		c.LocationConstraint = ""
@@ -43,7 +54,7 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend}, nil)
+	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend}, settings)
 	if err == nil {
 		if err = s.stays(r.Context(), backend); err != nil {
 			err = errors.Join(err, s.catalog.DeleteBucket(context.WithoutCancel(r.Context()), r.bucket))

@@ -13,6 +13,9 @@ func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error
 	if err != nil {
 		return err
 	}
+	if err := s.tag(r, &o); err != nil {
+		return err
+	}
 	algorithm, kind, err := uploadChecksum(r.Header)
 	if err != nil {
 		return err
@@ -30,13 +33,14 @@ func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error
 		return err
 	}
 	u, err := s.catalog.CreateUpload(r.Context(), catalog.Upload{
-		Bucket: b, Key: r.key, Initiator: r.auth.User, Headers: o.Headers, Metadata: o.Metadata, StorageClass: class,
+		Bucket: b, Key: r.key, Initiator: r.auth.User, Attributes: o.Attributes, Headers: o.Headers, Metadata: o.Metadata, StorageClass: class,
 		ChecksumAlgorithm: string(algorithm), ChecksumType: kind,
 	})
 	if err != nil {
 		return err
 	}
 	h := w.Header()
+	s.setAbortDate(h, r, u.Initiated)
 	if algorithm != "" {
 		h["X-Amz-Checksum-Algorithm"] = []string{string(algorithm)}
 		h["X-Amz-Checksum-Type"] = []string{kind}

@@ -140,6 +140,7 @@ func (s *Service) partOf(ctx context.Context, o catalog.Object, n int) (selectio
 // describe sets all headers of the answer.
 func (s *Service) describe(h http.Header, r *request, o catalog.Object, sel selection) {
 	setObject(h, o)
+	s.setConfigured(h, r, o)
 	h["Content-Length"] = []string{strconv.FormatInt(sel.length, 10)}
 	h["X-Gelato-Backend"] = []string{s.backendName(r.Context(), o.Location.BackendID)}
 	if sel.partial {

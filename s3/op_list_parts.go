@@ -19,6 +19,7 @@ func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	s.setAbortDate(w.Header(), r, u.Initiated)
 	x := s.page()
 	defer s.release(x)
 	x.root("ListPartsResult")

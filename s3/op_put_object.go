@@ -25,6 +25,7 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	h := w.Header()
 	h["Etag"] = []string{quoted(done.ETag)}
 	setSums(h, done)
+	s.setExpiration(h, r, done)
 	h["Content-Length"] = []string{"0"}
 	w.WriteHeader(http.StatusOK)
 	return nil
@@ -34,6 +35,9 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 func (s *Service) put(r *request, body *payload) (catalog.Object, error) {
 	b, o, cond, err := s.described(r)
 	if err != nil {
+		return o, err
+	}
+	if err := s.tag(r, &o); err != nil {
 		return o, err
 	}
 	o.Size = body.size

@@ -116,7 +116,7 @@ func TestGetAfterAMove(t *testing.T) {
 		t.Errorf("X-Gelato-Backend: %q, want b", a.header.Get("X-Gelato-Backend"))
 	}
 	// A copy whose source moved since its head was read finds it too.
-	src, err := g.service.openSource(t.Context(), copySource{b, o}, byteRange{0, o.Size}, wants{md5: true})
+	src, err := g.service.openSource(t.Context(), copySource{bucket: b, object: o}, byteRange{0, o.Size}, wants{md5: true})
 	if err != nil {
 		t.Fatal(err)
 	}

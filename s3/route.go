@@ -35,19 +35,30 @@ func operations() []operation {
 	return []operation{
 		{"ListBuckets", http.MethodGet, onService, "", "", "s3:ListAllMyBuckets", "", (*Service).listBuckets},
 
+		{"GetBucketCors", http.MethodGet, onBucket, "cors", "", "s3:GetBucketCORS", "", (*Service).getBucketCors},
+		{"GetBucketLifecycleConfiguration", http.MethodGet, onBucket, "lifecycle", "", "s3:GetLifecycleConfiguration", "", (*Service).getBucketLifecycleConfiguration},
 		{"GetBucketLocation", http.MethodGet, onBucket, "location", "", "s3:GetBucketLocation", "", (*Service).getBucketLocation},
+		{"GetBucketTagging", http.MethodGet, onBucket, "tagging", "", "s3:GetBucketTagging", "", (*Service).getBucketTagging},
 		{"ListMultipartUploads", http.MethodGet, onBucket, "uploads", "", "s3:ListBucketMultipartUploads", "", (*Service).listMultipartUploads},
 		{"ListObjectsV2", http.MethodGet, onBucket, "list-type", "", "s3:ListBucket", "", (*Service).listObjectsV2},
 		{"ListObjects", http.MethodGet, onBucket, "", "", "s3:ListBucket", "", (*Service).listObjects},
 		{"HeadBucket", http.MethodHead, onBucket, "", "", "s3:ListBucket", "", (*Service).headBucket},
 		{"CreateBucket", http.MethodPut, onBucket, "", "", "s3:CreateBucket", "", (*Service).createBucket},
+		{"PutBucketCors", http.MethodPut, onBucket, "cors", "", "s3:PutBucketCORS", "", (*Service).putBucketCors},
+		{"PutBucketLifecycleConfiguration", http.MethodPut, onBucket, "lifecycle", "", "s3:PutLifecycleConfiguration", "", (*Service).putBucketLifecycleConfiguration},
+		{"PutBucketTagging", http.MethodPut, onBucket, "tagging", "", "s3:PutBucketTagging", "", (*Service).putBucketTagging},
 		{"DeleteBucket", http.MethodDelete, onBucket, "", "", "s3:DeleteBucket", "", (*Service).deleteBucket},
+		{"DeleteBucketCors", http.MethodDelete, onBucket, "cors", "", "s3:PutBucketCORS", "", removeSetting(settingCORS)},
+		{"DeleteBucketLifecycle", http.MethodDelete, onBucket, "lifecycle", "", "s3:PutLifecycleConfiguration", "", removeSetting(settingLifecycle)},
+		{"DeleteBucketTagging", http.MethodDelete, onBucket, "tagging", "", "s3:PutBucketTagging", "", removeSetting(settingTagging)},
 		{"DeleteObjects", http.MethodPost, onBucket, "delete", "", "", "", (*Service).deleteObjects},
 		{"PostObject", http.MethodPost, onBucket, "", "", "", "", (*Service).postObject},
 
+		{"GetObjectTagging", http.MethodGet, onObject, "tagging", "", "s3:GetObjectTagging", "s3:GetObjectVersionTagging", (*Service).getObjectTagging},
 		{"ListParts", http.MethodGet, onObject, "uploadId", "", "s3:ListMultipartUploadParts", "", (*Service).listParts},
 		{"GetObject", http.MethodGet, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).getObject},
 		{"HeadObject", http.MethodHead, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).headObject},
+		{"PutObjectTagging", http.MethodPut, onObject, "tagging", "", "s3:PutObjectTagging", "s3:PutObjectVersionTagging", (*Service).putObjectTagging},
 		{"UploadPartCopy", http.MethodPut, onObject, "uploadId", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).uploadPartCopy},
 		{"UploadPart", http.MethodPut, onObject, "uploadId", "", "s3:PutObject", "", (*Service).uploadPart},
 		{"CopyObject", http.MethodPut, onObject, "", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).copyObject},
@@ -55,6 +66,7 @@ func operations() []operation {
 		{"CreateMultipartUpload", http.MethodPost, onObject, "uploads", "", "s3:PutObject", "", (*Service).createMultipartUpload},
 		{"CompleteMultipartUpload", http.MethodPost, onObject, "uploadId", "", "s3:PutObject", "", (*Service).completeMultipartUpload},
 		{"AbortMultipartUpload", http.MethodDelete, onObject, "uploadId", "", "s3:AbortMultipartUpload", "", (*Service).abortMultipartUpload},
+		{"DeleteObjectTagging", http.MethodDelete, onObject, "tagging", "", "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging", (*Service).deleteObjectTagging},
 		{"DeleteObject", http.MethodDelete, onObject, "", "", "s3:DeleteObject", "s3:DeleteObjectVersion", (*Service).deleteObject},
 	}
 }
@@ -143,7 +155,7 @@ func unbuiltFeature(header http.Header) error {
 			refuse = values[0] != "BucketOwnerEnforced"
 		case "Bucket-Object-Lock-Enabled":
 			refuse = !strings.EqualFold(values[0], "false")
-		case "Tagging", "Website-Redirect-Location", "Write-Offset-Bytes", "Rename-Source", "Bypass-Governance-Retention":
+		case "Website-Redirect-Location", "Write-Offset-Bytes", "Rename-Source", "Bypass-Governance-Retention":
 			refuse = true
 		default:
 			refuse = strings.HasPrefix(feature, "Server-Side-Encryption") || strings.HasPrefix(feature, "Copy-Source-Server-Side-Encryption") ||

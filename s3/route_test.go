@@ -143,7 +143,7 @@ func TestUnbuiltFeatures(t *testing.T) {
 		refused     bool
 	}{
 		{"X-Amz-Acl", "private", false}, {"X-Amz-Acl", "bucket-owner-full-control", false}, {"X-Amz-Acl", "public-read", true},
-		{"X-Amz-Grant-Read", "id=1", true}, {"X-Amz-Tagging", "a=b", true}, {"X-Amz-Tagging-Directive", "COPY", false},
+		{"X-Amz-Grant-Read", "id=1", true}, {"X-Amz-Tagging-Directive", "COPY", false},
 		{"X-Amz-Server-Side-Encryption", "AES256", true}, {"X-Amz-Server-Side-Encryption-Customer-Key", "x", true},
 		{"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key", "x", true}, {"X-Amz-Object-Lock-Mode", "GOVERNANCE", true},
 		{"X-Amz-Bucket-Object-Lock-Enabled", "true", true}, {"X-Amz-Bucket-Object-Lock-Enabled", "false", false},

@@ -200,6 +200,11 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
 		return err
 	}
 	r.bucket, r.key, r.virtual = locate(r.Host, r.URL.Path, s.o.Domains)
+	if r.Method == http.MethodOptions {
+		r.operation = "OPTIONS"
+		return s.preflight(w, r)
+	}
+	s.crossOrigin(w, r)
 	if r.auth, err = s.verifier.Verify(r.Request, r.query, sigv4.Resource{Bucket: r.bucket, VirtualHost: r.virtual}); err != nil {
 		return err
 	}
@@ -283,6 +288,11 @@ func (s *Service) errorDocument(x *document, r *request, err error) (status int)
 	switch code {
 	case "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError":
 		x.text("Region", s.o.Region)
+	case "AccessForbidden":
+		x.text("Method", r.Header.Get("Access-Control-Request-Method"))
+		x.text("ResourceType", resourceType(r.key))
+	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchWebsiteConfiguration":
+		x.text("BucketName", r.bucket)
 	case "NoSuchBucket", "BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "InvalidBucketName":
 		x.text("BucketName", r.bucket)
 	case "NoSuchKey":

@@ -1,0 +1,19 @@
+package s3
+
+import (
+	"net/http"
+
+	"github.com/opensds/gelato/s3/tagging"
+)
+
+func (s *Service) getObjectTagging(w http.ResponseWriter, r *request) error {
+	version, err := versionOf(r.query)
+	if err != nil {
+		return err
+	}
+	o, err := s.catalog.Get(r.Context(), r.b, r.key, version)
+	if err != nil {
+		return err
+	}
+	return sendXML(w, tagging.Set(o.Tags).XML())
+}
