@@ -3,6 +3,7 @@ package azureblob
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -160,6 +161,11 @@ func TestProofs(t *testing.T) {
 		info, err := s.Put(t.Context(), "k", bytes.NewReader(large), int64(len(large)), adapters.PutOptions{})
 		if err != nil || info.Proof != c.part || info.Verified != (c.part != "") {
 			t.Errorf("%s: Put of a large body = proof %q, %v, want %q", c.name, info.Proof, err, c.part)
+		}
+		sum := md5.Sum(large)
+		info, err = s.Put(t.Context(), "k", bytes.NewReader(large), int64(len(large)), adapters.PutOptions{MD5: adapters.KnownMD5(sum[:])})
+		if err != nil || info.Proof != c.unknown || !info.Verified {
+			t.Errorf("%s: Put of a large body whose MD5 is known = proof %q, %v, want %q", c.name, info.Proof, err, c.unknown)
 		}
 		id, err := s.CreateUpload(t.Context(), "parts", adapters.PutOptions{})
 		if err != nil {
