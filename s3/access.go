@@ -2,9 +2,11 @@ package s3
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/s3/catalog"
+	"github.com/opensds/gelato/s3/policy"
 )
 
 // access is one thing that a caller wants to do.
@@ -13,6 +15,10 @@ type access struct {
 	bucket    catalog.Bucket
 	key       string // empty: the bucket itself
 	versionID string // when a version was named
+
+	prefix string            // what a listing of keys is asked about, when that is not in the query
+	tags   map[string]string // what the request gives the object, when that is not in a header
+	until  time.Time         // the same of its retention
 }
 
 // admit finds the bucket of a request and checks that the caller may do what the operation does.
@@ -52,12 +58,19 @@ func expectedOwner(b catalog.Bucket, expected string) error {
 }
 
 // authorize decides whether the caller may do something. It is the one place where that is decided; a handler that does more than its row of
-// the operation table says asks again. The owner and the root user may do everything; nobody can grant anything to others yet.
+// the operation table says asks again. What the bucket's policy denies is denied to everybody; then the owner and the root user may do everything, others what the
+// policy allows.
 func (s *Service) authorize(r *request, a access) error {
-	if r.auth.User == a.bucket.Owner || r.auth.User == s.o.RootUser {
+	said, err := s.byPolicy(r, a)
+	switch {
+	case err != nil:
+		return err
+	case said == policy.Deny:
+		return accessDenied()
+	case s.controls(r, a.bucket), said == policy.Allow:
 		return nil
 	}
-	return accessDenied()
+	return s.refusal(r, a)
 }
 
 func accessDenied() error { return fail("AccessDenied", "Access Denied") }

@@ -17,7 +17,7 @@ func statusOf(s3code string) int {
 		return http.StatusBadRequest
 	case "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",
 		"IllegalLocationConstraintException", "IncompleteBody", "IncorrectNumberOfFilesInPostRequest", "InvalidArgument", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
-		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedTrailerError",
+		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedPolicy", "MalformedTrailerError",
 		"MalformedXML", "MaxMessageLengthExceeded", "MaxPostPreDataLengthExceededError", "MetadataTooLarge", "RequestIsNotMultiPartContent", "RequestTimeout", "XAmzContentSHA256Mismatch":
 		return http.StatusBadRequest
 	case "AccessForbidden":
@@ -26,7 +26,7 @@ func statusOf(s3code string) int {
 		return http.StatusForbidden
 	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchWebsiteConfiguration":
 		return http.StatusNotFound
-	case "NoSuchBucket", "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "NoSuchSetting":
+	case "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchKey", "NoSuchPublicAccessBlockConfiguration", "NoSuchUpload", "NoSuchVersion", "NoSuchSetting":
 		return http.StatusNotFound
 	case "MethodNotAllowed":
 		return http.StatusMethodNotAllowed

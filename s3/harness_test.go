@@ -42,6 +42,9 @@ const (
 	rootSecret = "rootsecret"
 	userKey    = "userkey"
 	userSecret = "usersecret"
+
+	otherKey    = "otherkey"
+	otherSecret = "othersecret"
 )
 
 // gateway is a running s3 service on posix backends "a" (the default) and "b", over real listeners.
@@ -138,6 +141,7 @@ func newGatewayOn(t *testing.T, o Options, b *adaptertest.Limited) *gateway {
 	}
 	reg.addKey(box, rootKey, rootSecret, "root", true)
 	reg.addKey(box, userKey, userSecret, "user", true)
+	reg.addKey(box, otherKey, otherSecret, "other", true)
 	reg.addKey(box, "disabledkey", userSecret, "user", false)
 
 	listener, conn := rpc.Pipe()

@@ -40,7 +40,7 @@ func (s *Service) source(r *request) (copySource, error) {
 	}
 	src.version = version
 	if src.object, err = s.catalog.Get(r.Context(), src.bucket, key, version); err != nil {
-		return src, err
+		return src, s.absent(r, a, err)
 	}
 	return src, copyConditions(r.Header, src.object)
 }

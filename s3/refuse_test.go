@@ -141,7 +141,7 @@ func TestRefusals(t *testing.T) {
 		"canned ACL":         {put(call{header: with("X-Amz-Acl", "public-read")}), "501 NotImplemented"},
 		"lock":               {put(call{header: with("X-Amz-Object-Lock-Mode", "COMPLIANCE")}), "501 NotImplemented"},
 		"append":             {put(call{header: with("X-Amz-Write-Offset-Bytes", "5")}), "501 NotImplemented"},
-		"delete policy":      {call{method: "DELETE", path: "/empty", query: "policy"}, "501 NotImplemented"},
+		"delete replication": {call{method: "DELETE", path: "/empty", query: "replication"}, "501 NotImplemented"},
 		"delete uploads":     {call{method: "DELETE", path: "/empty", query: "uploads"}, "405 MethodNotAllowed"},
 		"put versioning":     {call{method: "PUT", path: "/empty", query: "versioning="}, "501 NotImplemented"},
 		"restore":            {call{method: "POST", path: "/target/kept", query: "restore="}, "501 NotImplemented"},

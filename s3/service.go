@@ -231,7 +231,7 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
 	if err := s.admit(w, r); err != nil {
 		return err
 	}
-	return op.handler(s, w, r)
+	return s.conceal(w, r, op.handler(s, w, r))
 }
 
 // panicked makes an error of a panic, while its stack is still there.

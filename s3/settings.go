@@ -12,6 +12,13 @@ import (
 
 const maxParsed = 10_000 // settings kept parsed
 
+// The names of settings.
+const (
+	aclSetting          = "acl"
+	policySetting       = "policy"
+	publicAccessSetting = "publicAccessBlock"
+)
+
 // parsedSettings keeps what was parsed of the settings of buckets. A setting is immutable for one revision, so nothing in here grows old.
 type parsedSettings struct {
 	mu    sync.RWMutex

@@ -1,0 +1,292 @@
+package s3
+
+import (
+	"crypto/tls"
+	"math"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/internal/userid"
+	"github.com/opensds/gelato/s3/catalog"
+	"github.com/opensds/gelato/s3/policy"
+	"github.com/opensds/gelato/s3/tagging"
+)
+
+// resourceAccount owns every bucket: there is one tenant.
+const resourceAccount = "default"
+
+// conditionKeys are the condition keys of a request, found when a policy asks for them.
+// Sources: https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html and
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html.
+type conditionKeys struct {
+	s *Service
+	r *request
+	a access
+
+	one  [1]string
+	head *catalog.Object
+}
+
+var _ policy.Context = (*conditionKeys)(nil)
+
+// Values implements policy.Context.
+func (c *conditionKeys) Values(k policy.Key) ([]string, error) {
+	family, name, _ := strings.Cut(k.Name, ":")
+	if family == "aws" {
+		return c.global(name), nil
+	}
+	switch name {
+	case "existingobjecttag":
+		o, err := c.object()
+		if err != nil {
+			return nil, err
+		}
+		return c.some(o.Tags, k.Tag), nil
+	case "requestobjecttag":
+		return c.some(c.newTags(), k.Tag), nil
+	case "requestobjecttagkeys":
+		tags := c.newTags()
+		names := make([]string, 0, len(tags))
+		for name := range tags {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return names, nil
+	case "versionid":
+		return c.unless(c.a.versionID), nil
+	case "prefix":
+		if c.a.prefix != "" {
+			return c.text(c.a.prefix), nil
+		}
+		return c.r.query["prefix"], nil
+	case "delimiter", "max-keys":
+		return c.r.query[name], nil
+	case "resourceaccount":
+		return c.text(resourceAccount), nil
+	case "tlsversion":
+		return c.tlsVersion(), nil
+	case "authtype", "signatureversion", "signatureage", "x-amz-content-sha256":
+		return c.signature(name), nil
+	case "objectcreationoperation":
+		return c.text(strconv.FormatBool(createsObject(c.r.operation))), nil
+	case "object-lock-remaining-retention-days":
+		return c.remainingDays(), nil
+	}
+	return c.header(name), nil
+}
+
+func (c *conditionKeys) text(v string) []string {
+	c.one[0] = v
+	return c.one[:]
+}
+
+// unless is a value that is none when it is empty.
+func (c *conditionKeys) unless(v string) []string {
+	if v == "" {
+		return nil
+	}
+	return c.text(v)
+}
+
+func (c *conditionKeys) some(of map[string]string, name string) []string {
+	if v, ok := of[name]; ok {
+		return c.text(v)
+	}
+	return nil
+}
+
+// object is the object that is asked for as it is now; the zero Object when there is none.
+func (c *conditionKeys) object() (catalog.Object, error) {
+	if c.head == nil {
+		var o catalog.Object
+		if c.a.key != "" {
+			var err error
+			if o, err = c.s.catalog.Get(c.r.Context(), c.a.bucket, c.a.key, c.a.versionID); err != nil && !errs.Is(err, errs.NotFound) {
+				return o, err
+			}
+		}
+		c.head = &o
+	}
+	return *c.head, nil
+}
+
+// newTags are the tags that the request gives an object; none when they cannot be read, which the operation refuses.
+func (c *conditionKeys) newTags() map[string]string {
+	if c.a.tags != nil {
+		return c.a.tags
+	}
+	h := c.r.Header.Get("X-Amz-Tagging")
+	if h == "" || c.readsSource() {
+		return nil
+	}
+	set, err := tagging.ParseHeader(h)
+	if err != nil {
+		return nil
+	}
+	return set
+}
+
+// readsSource reports whether the question is about the source of a copy, which the headers for the new object do not concern.
+func (c *conditionKeys) readsSource() bool {
+	return strings.HasPrefix(c.a.action, "s3:Get") && len(c.r.Header["X-Amz-Copy-Source"]) > 0
+}
+
+// header is the value of a key that is the header of the same name.
+func (c *conditionKeys) header(name string) []string {
+	if c.readsSource() {
+		return nil
+	}
+	switch {
+	case strings.HasPrefix(name, "object-lock-"):
+		return c.r.Header[http.CanonicalHeaderKey("x-amz-"+name)]
+	case name == "x-amz-copy-source":
+		bucket, key, _, err := parseCopySource(c.r.Header.Get("X-Amz-Copy-Source"))
+		if err != nil {
+			return nil
+		}
+		return c.text(bucket + "/" + key)
+	case strings.HasPrefix(name, "x-amz-"), name == "if-match", name == "if-none-match":
+		return c.r.Header[http.CanonicalHeaderKey(name)]
+	}
+	return nil
+}
+
+func (c *conditionKeys) remainingDays() []string {
+	until := c.a.until
+	if until.IsZero() {
+		var err error
+		if until, err = time.Parse(time.RFC3339, c.r.Header.Get("X-Amz-Object-Lock-Retain-Until-Date")); err != nil {
+			return nil
+		}
+	}
+	return c.text(strconv.FormatInt(int64(math.Ceil(until.Sub(c.s.o.Now()).Hours()/24)), 10))
+}
+
+// createsObject reports whether an operation with s3:PutObject makes an object visible, as against parts of one.
+func createsObject(operation string) bool {
+	switch operation {
+	case "CreateMultipartUpload", "UploadPart", "UploadPartCopy":
+		return false
+	}
+	return true
+}
+
+func (c *conditionKeys) tlsVersion() []string {
+	if c.r.TLS == nil {
+		return nil
+	}
+	switch c.r.TLS.Version {
+	case tls.VersionTLS12:
+		return c.text("1.2")
+	case tls.VersionTLS13:
+		return c.text("1.3")
+	}
+	return nil
+}
+
+// signature is about how the request proves who sent it. Source: https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html.
+func (c *conditionKeys) signature(name string) []string {
+	if c.r.auth.Anonymous() {
+		return nil
+	}
+	header := c.r.Header.Get("Authorization")
+	v2 := strings.HasPrefix(header, "AWS ") || c.r.query.Has("AWSAccessKeyId")
+	switch name {
+	case "authtype":
+		switch {
+		case c.r.auth.Presigned:
+			return c.text("REST-QUERY-STRING")
+		case header != "":
+			return c.text("REST-HEADER")
+		}
+		return c.text("POST")
+	case "signatureversion":
+		if v2 {
+			return c.text("AWS")
+		}
+		return c.text("AWS4-HMAC-SHA256")
+	case "signatureage":
+		date := c.r.Header.Get("X-Amz-Date")
+		if c.r.auth.Presigned {
+			date = c.r.query.Get("X-Amz-Date")
+		}
+		at, err := time.Parse("20060102T150405Z", date)
+		if err != nil || v2 {
+			return nil
+		}
+		return c.text(strconv.FormatInt(c.s.o.Now().Sub(at).Milliseconds(), 10))
+	}
+	if c.r.auth.Presigned && !v2 {
+		return c.text("UNSIGNED-PAYLOAD")
+	}
+	return c.r.Header["X-Amz-Content-Sha256"]
+}
+
+// global is the value of a key that all of AWS has.
+func (c *conditionKeys) global(name string) []string {
+	switch name {
+	case "sourceip":
+		host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+		if err != nil {
+			return nil
+		}
+		return c.text(host)
+	case "securetransport":
+		return c.text(strconv.FormatBool(c.r.TLS != nil))
+	case "useragent":
+		return c.r.Header["User-Agent"]
+	case "referer":
+		return c.r.Header["Referer"]
+	case "currenttime":
+		return c.text(c.s.o.Now().UTC().Format(time.RFC3339))
+	case "epochtime":
+		return c.text(strconv.FormatInt(c.s.o.Now().Unix(), 10))
+	case "requestedregion":
+		return c.text(c.s.o.Region)
+	case "resourceaccount":
+		return c.text(resourceAccount)
+	case "viaawsservice", "principalisawsservice":
+		return c.text("false")
+	}
+	return c.caller(name)
+}
+
+// caller is the value of a key about who asks.
+func (c *conditionKeys) caller(name string) []string {
+	auth := &c.r.auth
+	root := auth.User == c.s.o.RootUser
+	switch name {
+	case "principaltype":
+		switch {
+		case auth.Anonymous():
+			return c.text("Anonymous")
+		case root:
+			return c.text("Account")
+		}
+		return c.text("User")
+	case "principalaccount", "userid":
+		if auth.Anonymous() {
+			return c.text("anonymous")
+		}
+		if name == "userid" {
+			return c.text(userid.Of(auth.User))
+		}
+		return c.text(auth.Tenant)
+	case "principalarn":
+		switch {
+		case auth.Anonymous():
+			return nil
+		case root:
+			return c.text("arn:aws:iam::" + auth.Tenant + ":root")
+		}
+		return c.text("arn:aws:iam::" + auth.Tenant + ":user/" + auth.User)
+	case "username":
+		return c.unless(auth.User)
+	}
+	return nil
+}
