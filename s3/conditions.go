@@ -67,22 +67,23 @@ func bareETag(tag string) string {
 	return strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
 }
 
-// writeCondition reads the conditions of a PUT, a CompleteMultipartUpload or a copy's destination.
+// writeCondition reads the conditions of a PUT, a CompleteMultipartUpload or a copy's destination. AWS documents If-None-Match: * and If-Match with an ETag; the
+// other way round both mean what RFC 9110 says.
 func writeCondition(h http.Header) (catalog.Condition, error) {
 	var c catalog.Condition
-	if v := h.Get("If-None-Match"); v != "" {
-		if v != "*" {
-			return c, notImplemented("If-None-Match with an ETag on a write")
-		}
+	switch v := bareETag(h.Get("If-None-Match")); {
+	case strings.Contains(v, ","):
+		return c, notImplemented("If-None-Match with several ETags on a write")
+	case v == "*":
 		c.IfAbsent = true
+	default:
+		c.IfNotETag = v
 	}
-	if v := h.Get("If-Match"); v != "" {
-		if v == "*" || strings.Contains(v, ",") {
-			return c, notImplemented("If-Match with anything but one ETag on a write")
-		}
-		c.IfETag = bareETag(v)
+	c.IfETag = bareETag(h.Get("If-Match"))
+	if strings.Contains(c.IfETag, ",") {
+		return c, notImplemented("If-Match with several ETags on a write")
 	}
-	if c.IfAbsent && c.IfETag != "" {
+	if c.IfETag != "" && (c.IfAbsent || c.IfNotETag != "") {
 		return c, notImplemented("If-Match together with If-None-Match")
 	}
 	if h.Get("If-Modified-Since") != "" || h.Get("If-Unmodified-Since") != "" {

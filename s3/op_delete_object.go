@@ -28,15 +28,7 @@ func (s *Service) deleteObject(w http.ResponseWriter, r *request) error {
 
 // remove deletes an object, the current one when version is empty, if there is one and its ETag is the one given. To delete what is absent is no error.
 func (s *Service) remove(ctx context.Context, b catalog.Bucket, key, version, ifMatch string) error {
-	c := catalog.Condition{IfETag: bareETag(ifMatch)}
-	if c.IfETag == "*" {
-		o, err := s.catalog.Get(ctx, b, key, version)
-		if err != nil {
-			return err
-		}
-		c = catalog.Condition{IfRev: o.Rev}
-	}
-	_, err := s.catalog.Delete(ctx, b, key, version, c)
+	_, err := s.catalog.Delete(ctx, b, key, version, catalog.Condition{IfETag: bareETag(ifMatch)})
 	if ifMatch == "" && errs.ReasonOf(err) == "NoSuchKey" {
 		return nil
 	}

@@ -85,17 +85,15 @@ func tooLarge() error {
 
 // already judges conditions before the body is sent. The commit judges them again.
 func (s *Service) already(r *request, b catalog.Bucket, c catalog.Condition) error {
-	if !c.IfAbsent && c.IfETag == "" {
+	if c == (catalog.Condition{}) {
 		return nil
 	}
 	o, err := s.catalog.Get(r.Context(), b, r.key, "")
-	switch {
-	case errs.Is(err, errs.NotFound) && c.IfAbsent:
-		return nil
-	case err != nil:
-		return err
-	case c.IfAbsent || c.IfETag != o.ETag:
-		return fail("PreconditionFailed", "At least one of the pre-conditions you specified did not hold")
+	if errs.Is(err, errs.NotFound) {
+		return c.Check(nil)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	return c.Check(&o)
 }

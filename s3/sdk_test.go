@@ -234,7 +234,18 @@ func TestConditionalWrites(t *testing.T) {
 	if err := write("k", *head.ETag, ""); err != nil {
 		t.Error(err)
 	}
-	wantCode(t, write("k", "", `"x"`), "NotImplemented")
+	wantCode(t, write("none", "*", ""), "NoSuchKey")
+	for _, good := range [][2]string{{"", `"x"`}, {"*", ""}} {
+		if err := write("k", good[0], good[1]); err != nil {
+			t.Errorf("%v: %v", good, err)
+		}
+	}
+	_, head = get(t, c, bucket, "k")
+	wantCode(t, write("k", "", *head.ETag), "PreconditionFailed")
+	wantCode(t, write("k", *head.ETag, "*"), "NotImplemented")
+	if err := write("new", "", `"x"`); err != nil {
+		t.Error(err)
+	}
 	_, err := c.DeleteObject(t.Context(), &awss3.DeleteObjectInput{Bucket: &bucket, Key: aws.String("k"), IfMatch: aws.String(`"x"`)})
 	wantCode(t, err, "PreconditionFailed")
 	_, head = get(t, c, bucket, "k")

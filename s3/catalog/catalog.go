@@ -110,9 +110,10 @@ type Write struct {
 // Condition guards a commit or a delete. The zero Condition allows any state. ErrPrecondition (FailedPrecondition, reason
 // "PreconditionFailed") is the answer when it does not hold; IfMatch on an absent key is NotFound with reason "NoSuchKey".
 type Condition struct {
-	IfAbsent bool         // If-None-Match: *
-	IfETag   string       // If-Match, without quotes
-	IfRev    docstore.Rev // for movers: the Rev or the Version of the object
+	IfAbsent  bool         // If-None-Match: *
+	IfETag    string       // If-Match, without quotes; * for any object
+	IfNotETag string       // If-None-Match of an ETag, without quotes: what is absent will do
+	IfRev     docstore.Rev // for movers: the Rev or the Version of the object
 }
 
 // Deleted says what a Delete did.

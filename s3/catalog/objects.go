@@ -16,22 +16,32 @@ func noSuchKey() error {
 	return errs.Newf(errs.NotFound, "the key does not exist").Because("NoSuchKey")
 }
 
-func (c Condition) check(h head) error {
+// Check judges the condition against the current object, nil when there is none.
+func (c Condition) Check(o *Object) error {
 	failed := false
 	switch {
-	case c.IfAbsent && h.live:
+	case c.IfAbsent && o != nil:
 		failed = true
-	case c.IfETag != "" && !h.live:
+	case c.IfETag != "" && o == nil:
 		return noSuchKey()
-	case c.IfETag != "" && c.IfETag != "*" && c.IfETag != h.object.ETag:
+	case c.IfETag != "" && c.IfETag != "*" && c.IfETag != o.ETag:
 		failed = true
-	case c.IfRev != "" && (!h.live || c.IfRev != h.object.Rev && c.IfRev != h.object.Version):
+	case c.IfNotETag != "" && o != nil && c.IfNotETag == o.ETag:
+		failed = true
+	case c.IfRev != "" && (o == nil || c.IfRev != o.Rev && c.IfRev != o.Version):
 		failed = true
 	}
 	if failed {
-		return errs.Newf(errs.FailedPrecondition, "a condition of the request does not hold").Because("PreconditionFailed")
+		return errs.Newf(errs.FailedPrecondition, "At least one of the pre-conditions you specified did not hold").Because("PreconditionFailed")
 	}
 	return nil
+}
+
+func (c Condition) check(h head) error {
+	if !h.live {
+		return c.Check(nil)
+	}
+	return c.Check(&h.object)
 }
 
 // Get implements API.

@@ -77,6 +77,7 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 		w.int("m", u.modified.UnixNano())
 		w.flag("ia", u.cond.IfAbsent)
 		w.str("ie", u.cond.IfETag)
+		w.str("in", u.cond.IfNotETag)
 		w.str("ne", u.nativeETag)
 		w.str("at", string(u.attempt))
 		w.str("ab", string(u.base))
@@ -152,6 +153,8 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 			u.cond.IfAbsent = true
 		case "ie":
 			u.cond.IfETag = e.str()
+		case "in":
+			u.cond.IfNotETag = e.str()
 		case "ne":
 			u.nativeETag = e.str()
 		case "at":
