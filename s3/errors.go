@@ -13,6 +13,10 @@ func statusOf(s3code string) int {
 	switch s3code {
 	case "NotModified":
 		return http.StatusNotModified
+	case "InvalidEncryptionAlgorithmError", "KMS.DisabledException", "KMS.NotFoundException":
+		return http.StatusBadRequest
+	case "ServerSideEncryptionConfigurationNotFoundError":
+		return http.StatusNotFound
 	case "BadRequest", "InvalidRedirectLocation", "InvalidTag":
 		return http.StatusBadRequest
 	case "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",

@@ -50,6 +50,9 @@ func (s *Service) completeMultipartUpload(w http.ResponseWriter, r *request) err
 	if err := s.checkUpload(r, b, id, list); err != nil {
 		return err
 	}
+	if err := s.completeEncrypted(w.Header(), r, id); err != nil {
+		return err
+	}
 	return s.long(w, r, func() (func(*document), error) {
 		o, err := s.catalog.CompleteUpload(context.WithoutCancel(r.Context()), b, r.key, id, list, expect, cond)
 		return func(x *document) {

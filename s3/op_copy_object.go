@@ -16,6 +16,7 @@ type copySource struct {
 	bucket  catalog.Bucket
 	version string // as the request names it
 	object  catalog.Object
+	seal    *sealing // nil when it is not encrypted
 }
 
 // source finds the source of a copy and judges the conditions on it.
@@ -41,6 +42,9 @@ func (s *Service) source(r *request) (copySource, error) {
 	src.version = version
 	if src.object, err = s.catalog.Get(r.Context(), src.bucket, key, version); err != nil {
 		return src, s.absent(r, a, err)
+	}
+	if src.seal, err = s.decryptionOf(r, sourceCustomer, src.object); err != nil {
+		return src, err
 	}
 	return src, copyConditions(r.Header, src.object)
 }
@@ -90,8 +94,13 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 	if err := s.already(r, b, cond); err != nil {
 		return err
 	}
+	seal, err := s.encryptionOf(r, r.Header)
+	if err != nil {
+		return err
+	}
+	seal.showContext(w.Header())
 	return s.long(w, r, func() (func(*document), error) {
-		done, err := s.copyBytes(r.Context(), b, o, src, want, cond)
+		done, err := s.copyBytes(r.Context(), b, o, src, want, seal, cond)
 		return func(x *document) {
 			s.setExpiration(w.Header(), r, done)
 			x.top("CopyObjectResult")
@@ -107,7 +116,7 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 func copied(r *request, b catalog.Bucket, o catalog.Object, src copySource) (catalog.Object, checksum.Algorithm, error) {
 	switch r.Header.Get("X-Amz-Metadata-Directive") {
 	case "", "COPY":
-		if src.bucket.ID == b.ID && src.object.Key == o.Key && r.Header.Get("X-Amz-Storage-Class") == "" {
+		if src.bucket.ID == b.ID && src.object.Key == o.Key && r.Header.Get("X-Amz-Storage-Class") == "" && !asksEncryption(r.Header) {
 			return o, "", fail("InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 		}
 		o.Headers, o.Metadata = src.object.Headers, src.object.Metadata
@@ -136,8 +145,8 @@ func wantedAlgorithm(h http.Header) (checksum.Algorithm, error) {
 	return a, nil
 }
 
-func (s *Service) copyBytes(ctx context.Context, b catalog.Bucket, o catalog.Object, src copySource, want checksum.Algorithm, cond catalog.Condition) (catalog.Object, error) {
-	if store, ok := s.inStore(ctx, b, src.object, want); ok {
+func (s *Service) copyBytes(ctx context.Context, b catalog.Bucket, o catalog.Object, src copySource, want checksum.Algorithm, seal *sealing, cond catalog.Condition) (catalog.Object, error) {
+	if store, ok := s.inStore(ctx, b, src.object, want); ok && seal == nil {
 		made, done, err := s.copyInStore(ctx, store, b, o, src.object, want, cond)
 		if done {
 			return made, err
@@ -148,13 +157,14 @@ func (s *Service) copyBytes(ctx context.Context, b catalog.Bucket, o catalog.Obj
 		return o, err
 	}
 	defer body.Close()
+	body.sealing = seal
 	return s.store(ctx, b, o, body.payload, cond)
 }
 
 // sourceBody is the bytes of a copy's source, hashed and verified as they pass.
 type sourceBody struct {
 	*payload
-	reader *objectReader // nil when there is nothing to read
+	reader objectBody // nil when there is nothing to read
 }
 
 func (b sourceBody) Close() {
@@ -165,13 +175,13 @@ func (b sourceBody) Close() {
 
 func (s *Service) openSource(ctx context.Context, src copySource, run byteRange, want wants) (sourceBody, error) {
 	var known *uint64
-	if run.length == src.object.Size {
+	if run.length == src.object.Size && src.seal == nil { // what is decrypted is verified by that
 		known = src.object.CRC64
 	}
 	if run.length == 0 {
 		return sourceBody{payload: sourcePayload(http.NoBody, 0, want, known)}, nil
 	}
-	reader, err := s.open(ctx, src.bucket, src.object, run.offset, run.length)
+	reader, err := s.openObject(ctx, src.bucket, src.object, src.seal, run)
 	if errs.Is(err, errs.NotFound) { // it moved since its head was read
 		now, again := s.catalog.Get(ctx, src.bucket, src.object.Key, "")
 		if again != nil {
@@ -180,7 +190,7 @@ func (s *Service) openSource(ctx context.Context, src copySource, run byteRange,
 		if !sameVersion(src.object, now) {
 			return sourceBody{}, fail("PreconditionFailed", "The source of the copy changed meanwhile")
 		}
-		reader, err = s.open(ctx, src.bucket, now, run.offset, run.length)
+		reader, err = s.openObject(ctx, src.bucket, now, src.seal, run)
 	}
 	if err != nil {
 		return sourceBody{}, storeFailed(err)

@@ -32,6 +32,11 @@ func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error
 	if err != nil {
 		return err
 	}
+	seal, err := s.encryptionOf(r, r.Header)
+	if err != nil {
+		return err
+	}
+	o.Encryption = seal.encoded()
 	u, err := s.catalog.CreateUpload(r.Context(), catalog.Upload{
 		Bucket: b, Key: r.key, Initiator: r.auth.User, Attributes: o.Attributes, Headers: o.Headers, Metadata: o.Metadata, StorageClass: class,
 		ChecksumAlgorithm: string(algorithm), ChecksumType: kind,
@@ -41,6 +46,7 @@ func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error
 	}
 	h := w.Header()
 	s.setAbortDate(h, r, u.Initiated)
+	seal.showContext(h)
 	if algorithm != "" {
 		h["X-Amz-Checksum-Algorithm"] = []string{string(algorithm)}
 		h["X-Amz-Checksum-Type"] = []string{kind}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +20,7 @@ type selection struct {
 	byteRange
 	partial bool                // 206 with a Content-Range
 	part    *catalog.ObjectPart // when a part was asked for
+	sealing *sealing            // nil when the object is not encrypted
 }
 
 func (s *Service) getObject(w http.ResponseWriter, r *request) error {
@@ -33,7 +35,7 @@ func (s *Service) getObject(w http.ResponseWriter, r *request) error {
 			w.WriteHeader(http.StatusOK)
 			return nil
 		}
-		body, err := s.open(r.Context(), b, o, sel.offset, sel.length)
+		body, err := s.openObject(r.Context(), b, o, sel.sealing, sel.byteRange)
 		if err != nil {
 			if now, again := s.catalog.Get(r.Context(), b, r.key, r.query.Get("versionId")); attempt < maxResumes && (again != nil || now.Location != o.Location) {
 				continue // its bytes moved or it was replaced since: ask again
@@ -76,6 +78,9 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 	if err != nil {
 		return o, sel, err
 	}
+	if sel.sealing, err = s.decryptionOf(r, ownCustomer, o); err != nil {
+		return o, sel, err
+	}
 	if err := readConditions(r.Header, o); err != nil {
 		h["Etag"] = []string{quoted(o.ETag)}
 		h["Last-Modified"] = []string{o.Modified.UTC().Format(http.TimeFormat)}
@@ -92,7 +97,9 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 		}
 		n, err := partNumber(r.query)
 		if err == nil {
+			seal := sel.sealing
 			sel, err = s.partOf(r.Context(), o, n)
+			sel.sealing = seal
 		}
 		return o, sel, err
 	}
@@ -126,7 +133,7 @@ func (s *Service) partOf(ctx context.Context, o catalog.Object, n int) (selectio
 		}
 		for _, p := range parts {
 			if p.N == n {
-				return selection{byteRange{offset, p.Size}, p.Size > 0, &p}, nil
+				return selection{byteRange: byteRange{offset, p.Size}, partial: p.Size > 0, part: &p}, nil
 			}
 			offset += p.Size
 			after = p.N
@@ -141,6 +148,7 @@ func (s *Service) partOf(ctx context.Context, o catalog.Object, n int) (selectio
 func (s *Service) describe(h http.Header, r *request, o catalog.Object, sel selection) {
 	setObject(h, o)
 	s.setConfigured(h, r, o)
+	sel.sealing.show(h)
 	h["Content-Length"] = []string{strconv.FormatInt(sel.length, 10)}
 	h["X-Gelato-Backend"] = []string{s.backendName(r.Context(), o.Location.BackendID)}
 	if sel.partial {
@@ -178,8 +186,8 @@ func lowerHeader(name string) string {
 }
 
 // pour copies the body out, with a limit for each wait on the client.
-func (s *Service) pour(w http.ResponseWriter, r *request, body *objectReader, length int64) error {
-	pool, size := &s.small, int64(smallBody)
+func (s *Service) pour(w http.ResponseWriter, r *request, body io.Reader, length int64) error {
+	pool, size := &s.small, int64(smallBuffer)
 	if length > smallBody {
 		pool, size = &s.large, copyBuffer
 	}

@@ -49,6 +49,7 @@ func (s *Service) postObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	body.sealing.showContext(w.Header())
 	return s.posted(w, r, form, done)
 }
 

@@ -26,6 +26,7 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	h["Etag"] = []string{quoted(done.ETag)}
 	setSums(h, done)
 	s.setExpiration(h, r, done)
+	body.sealing.showContext(h)
 	h["Content-Length"] = []string{"0"}
 	w.WriteHeader(http.StatusOK)
 	return nil
@@ -38,6 +39,9 @@ func (s *Service) put(r *request, body *payload) (catalog.Object, error) {
 		return o, err
 	}
 	if err := s.tag(r, &o); err != nil {
+		return o, err
+	}
+	if body.sealing, err = s.encryptionOf(r, r.Header); err != nil {
 		return o, err
 	}
 	o.Size = body.size

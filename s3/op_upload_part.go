@@ -2,7 +2,6 @@ package s3
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/s3/catalog"
+	"github.com/opensds/gelato/s3/sse"
 )
 
 const maxPart = 5 << 30
@@ -29,11 +29,15 @@ func (s *Service) uploadPart(w http.ResponseWriter, r *request) error {
 	if u.ChecksumAlgorithm != "" && string(body.claim.algorithm) != u.ChecksumAlgorithm {
 		return fail("InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum Type: %s", lowerHeader(u.ChecksumAlgorithm), lowerHeader(string(body.claim.algorithm)))
 	}
+	if body.sealing, err = s.partEncryption(r, u); err != nil {
+		return err
+	}
 	p, err := s.storePart(r.Context(), store, u, n, body)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
+	body.sealing.show(h)
 	h["Etag"] = []string{quoted(p.ETag)}
 	setSums(h, catalog.Object{Checksums: p.Checksums})
 	h["Content-Length"] = []string{"0"}
@@ -65,14 +69,15 @@ func (s *Service) partTarget(r *request) (catalog.Upload, int, adapters.Store, e
 // storePart stores and records one part.
 func (s *Service) storePart(ctx context.Context, store adapters.Store, u catalog.Upload, n int, body *payload) (catalog.UploadPart, error) {
 	var p catalog.UploadPart
-	if most := store.Capabilities().MaxPartSize; body.size > maxPart || most > 0 && body.size > most {
-		return p, tooLarge()
-	}
-	read, _, crc, release, err := s.early(body, body.size)
+	salt := sse.NewSalt()
+	c, err := s.load(body, body.size, salt)
 	if err != nil {
 		return p, err
 	}
-	native, err := store.PutPart(ctx, u.Location.NativeKey, u.NativeID, n, read, body.size, adapters.Sums{CRC64: crc, MD5: body.md5Sum})
+	if most := store.Capabilities().MaxPartSize; body.size > maxPart || most > 0 && c.size > most {
+		return p, tooLarge()
+	}
+	native, err := store.PutPart(ctx, u.Location.NativeKey, u.NativeID, n, c.read, c.size, c.sums)
 	if body.err != nil {
 		return p, body.err
 	}
@@ -82,17 +87,22 @@ func (s *Service) storePart(ctx context.Context, store adapters.Store, u catalog
 	if err != nil {
 		return p, storeFailed(fmt.Errorf("store part: %w", err))
 	}
-	release()
-	if err := body.drain(); err != nil {
+	if err := c.drain(); err != nil {
 		return p, err
 	}
-	d := body.result
-	if native.CRC64 != d.CRC64 || native.Size != body.size {
+	p.N, p.Size, p.CRC64, p.ETag, p.Native = n, body.size, c.crc64(), c.etag(), native
+	c.release()
+	if native.CRC64 != p.CRC64 || native.Size != c.size {
 		return p, storeFailed(errs.Newf(errs.DataLoss, "the store kept other bytes of a part than were sent"))
 	}
-	p.N, p.Size, p.CRC64, p.ETag, p.Native = n, body.size, d.CRC64, hex.EncodeToString(d.MD5), native
-	if d.Extra != nil {
+	if d := body.result; d.Extra != nil {
 		p.Checksums = map[string][]byte{string(body.claim.algorithm): d.Extra}
+	}
+	if body.sealing != nil {
+		p.CipherSize, p.Salt = c.size, salt[:]
+		if u.ChecksumAlgorithm == "" {
+			p.Checksums = plainSum(body.result.CRC64)
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()

@@ -23,12 +23,18 @@ func (s *Service) uploadPartCopy(w http.ResponseWriter, r *request) error {
 	if run.length > maxPart {
 		return fail("InvalidRequest", "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
+	seal, err := s.partEncryption(r, u)
+	if err != nil {
+		return err
+	}
+	seal.show(w.Header())
 	return s.long(w, r, func() (func(*document), error) {
 		body, err := s.openSource(r.Context(), src, run, wants{md5: true, algorithm: checksum.Algorithm(u.ChecksumAlgorithm)})
 		if err != nil {
 			return nil, err
 		}
 		defer body.Close()
+		body.sealing = seal
 		p, err := s.storePart(r.Context(), store, u, n, body.payload)
 		modified := s.o.Now()
 		return func(x *document) {

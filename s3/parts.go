@@ -14,9 +14,10 @@ import (
 // nativePart is the size of the parts in which one body goes to a store that does not take it at once, where the store's limits allow it.
 const nativePart = 64 << 20
 
-// putParts stores a body that is more than one Put of the store takes: by a native multipart upload, part after part as the body comes. read is the
-// guarded body. Nothing is visible before the body is verified.
-func (s *Service) putParts(ctx context.Context, store adapters.Store, w *catalog.Write, body *payload, read io.Reader, size int64, o adapters.PutOptions) (info adapters.Info, err error) {
+// putParts stores a body that is more than one Put of the store takes: by a native multipart upload, part after part as the body comes. Nothing is visible before the body is
+// verified.
+func (s *Service) putParts(ctx context.Context, store adapters.Store, w *catalog.Write, c *cargo, o adapters.PutOptions) (info adapters.Info, err error) {
+	size, read := c.size, w.Guard(c.read, c.size)
 	partSize, count, err := store.Capabilities().Partition(size, nativePart)
 	if err != nil {
 		return info, err
@@ -48,10 +49,10 @@ func (s *Service) putParts(ctx context.Context, store adapters.Store, w *catalog
 		}
 		crc = checksum.CombineCRC64(crc, parts[i].CRC64, length)
 	}
-	if err := body.drain(); err != nil {
+	if err := c.drain(); err != nil {
 		return info, err
 	}
-	if crc != body.result.CRC64 {
+	if crc != c.crc64() {
 		return info, errs.Newf(errs.DataLoss, "the store kept other bytes of a part than were sent")
 	}
 	o.CRC64 = &crc

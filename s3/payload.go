@@ -21,6 +21,7 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/s3/chunked"
 	"github.com/opensds/gelato/s3/sigv4"
+	"github.com/opensds/gelato/s3/sse"
 )
 
 const (
@@ -55,6 +56,7 @@ type payload struct {
 	err       error
 	result    digests
 	onSuccess func()
+	sealing   *sealing // how it is encrypted on its way to the store, nil for not at all
 }
 
 // digests are what was computed of a body.
@@ -312,6 +314,14 @@ func (s *Service) formPayload(r *request, file io.Reader) (*payload, error) {
 	}
 	p.hashes(wants{md5: true}, sigv4.Auth{})
 	return p, nil
+}
+
+// salt is that of an object which is put at once.
+func (p *payload) salt() (salt sse.Salt) {
+	if p.sealing != nil {
+		salt = p.sealing.envelope.Salt
+	}
+	return salt
 }
 
 // drain reads what nobody has read yet, so that an unread rest is verified as well.

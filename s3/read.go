@@ -13,7 +13,7 @@ import (
 
 const maxResumes = 5 // in a row, without a byte in between
 
-// objectReader reads a run of bytes of one version of an object, wherever the version is: when its blob goes away or the connection to the store breaks, it
+// objectReader reads a run of bytes of the blob of one version of an object, wherever the version is: when its blob goes away or the connection to the store breaks, it
 // reads the head again and goes on at the same byte. It fails when the version itself is gone.
 type objectReader struct {
 	ctx    context.Context
@@ -26,7 +26,7 @@ type objectReader struct {
 	failed int
 }
 
-// open opens [offset, offset+length) of o, length > 0. NotFound, with the store's reason, when the blob is not where o says.
+// open opens [offset, offset+length) of the blob of o, length > 0. NotFound, with the store's reason, when the blob is not where o says.
 func (s *Service) open(ctx context.Context, b catalog.Bucket, o catalog.Object, offset, length int64) (*objectReader, error) {
 	r := &objectReader{ctx: ctx, s: s, bucket: b, object: o, next: offset, left: length}
 	return r, r.connect()
@@ -42,16 +42,16 @@ func (r *objectReader) connect() error {
 		ifMatch = r.object.Location.NativeETag
 	}
 	want := adapters.Range{Offset: r.next, Length: r.left}
-	if r.next == 0 && r.left == r.object.Size {
+	if r.next == 0 && r.left == r.object.BlobSize() {
 		want = adapters.Range{}
 	}
 	body, info, err := store.Get(r.ctx, r.object.Location.NativeKey, want, ifMatch)
 	if err != nil {
 		return fmt.Errorf("open blob: %w", err)
 	}
-	if info.Size != r.object.Size {
+	if info.Size != r.object.BlobSize() {
 		body.Close()
-		return errs.Newf(errs.DataLoss, "a blob has %d bytes, not %d", info.Size, r.object.Size)
+		return errs.Newf(errs.DataLoss, "a blob has %d bytes, not %d", info.Size, r.object.BlobSize())
 	}
 	r.body = body
 	return nil

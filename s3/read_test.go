@@ -38,7 +38,7 @@ func (g *gateway) relocate(bucket, key, from, to string) {
 	g.t.Helper()
 	ctx := g.t.Context()
 	b, o := g.head(bucket, key)
-	grant := g.catalog.BeginMany(ctx, []catalog.Intent{{Bucket: b, Key: key, BackendID: "id-" + to, Size: o.Size}})[0]
+	grant := g.catalog.BeginMany(ctx, []catalog.Intent{{Bucket: b, Key: key, BackendID: "id-" + to, Size: o.BlobSize()}})[0]
 	if grant.Err != nil {
 		g.t.Fatal(grant.Err)
 	}
@@ -47,7 +47,7 @@ func (g *gateway) relocate(bucket, key, from, to string) {
 		g.t.Fatal(err)
 	}
 	defer body.Close()
-	info, err := g.store(to).Put(ctx, grant.Location.NativeKey, body, o.Size, adapters.PutOptions{})
+	info, err := g.store(to).Put(ctx, grant.Location.NativeKey, body, o.BlobSize(), adapters.PutOptions{})
 	if err != nil {
 		g.t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ func operations() []operation {
 
 		{"GetBucketCors", http.MethodGet, onBucket, "cors", "", "s3:GetBucketCORS", "", (*Service).getBucketCors},
 		{"GetBucketLifecycleConfiguration", http.MethodGet, onBucket, "lifecycle", "", "s3:GetLifecycleConfiguration", "", (*Service).getBucketLifecycleConfiguration},
+		{"GetBucketEncryption", http.MethodGet, onBucket, "encryption", "", "s3:GetEncryptionConfiguration", "", (*Service).getBucketEncryption},
 		{"GetBucketLocation", http.MethodGet, onBucket, "location", "", "s3:GetBucketLocation", "", (*Service).getBucketLocation},
 		{"GetBucketPolicy", http.MethodGet, onBucket, "policy", "", "s3:GetBucketPolicy", "", (*Service).getBucketPolicy},
 		{"GetBucketPolicyStatus", http.MethodGet, onBucket, "policyStatus", "", "s3:GetBucketPolicyStatus", "", (*Service).getBucketPolicyStatus},
@@ -54,6 +55,8 @@ func operations() []operation {
 		{"PutBucketTagging", http.MethodPut, onBucket, "tagging", "", "s3:PutBucketTagging", "", (*Service).putBucketTagging},
 		{"DeleteBucketPolicy", http.MethodDelete, onBucket, "policy", "", "s3:DeleteBucketPolicy", "", removeSetting(policySetting)},
 		{"DeletePublicAccessBlock", http.MethodDelete, onBucket, "publicAccessBlock", "", "s3:PutBucketPublicAccessBlock", "", removeSetting(publicAccessSetting)},
+		{"PutBucketEncryption", http.MethodPut, onBucket, "encryption", "", "s3:PutEncryptionConfiguration", "", (*Service).putBucketEncryption},
+		{"DeleteBucketEncryption", http.MethodDelete, onBucket, "encryption", "", "s3:PutEncryptionConfiguration", "", removeSetting(encryptionSetting)},
 		{"DeleteBucket", http.MethodDelete, onBucket, "", "", "s3:DeleteBucket", "", (*Service).deleteBucket},
 		{"DeleteBucketCors", http.MethodDelete, onBucket, "cors", "", "s3:PutBucketCORS", "", removeSetting(settingCORS)},
 		{"DeleteBucketLifecycle", http.MethodDelete, onBucket, "lifecycle", "", "s3:PutLifecycleConfiguration", "", removeSetting(settingLifecycle)},
@@ -165,8 +168,7 @@ func unbuiltFeature(header http.Header) error {
 		case "Website-Redirect-Location", "Write-Offset-Bytes", "Rename-Source", "Bypass-Governance-Retention":
 			refuse = true
 		default:
-			refuse = strings.HasPrefix(feature, "Server-Side-Encryption") || strings.HasPrefix(feature, "Copy-Source-Server-Side-Encryption") ||
-				strings.HasPrefix(feature, "Object-Lock-") || strings.HasPrefix(feature, "Grant-")
+			refuse = strings.HasPrefix(feature, "Object-Lock-") || strings.HasPrefix(feature, "Grant-")
 		}
 		if refuse {
 			return notImplemented(strings.ToLower(name))

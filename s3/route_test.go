@@ -144,8 +144,7 @@ func TestUnbuiltFeatures(t *testing.T) {
 	}{
 		{"X-Amz-Acl", "private", false}, {"X-Amz-Acl", "bucket-owner-full-control", false}, {"X-Amz-Acl", "public-read", true},
 		{"X-Amz-Grant-Read", "id=1", true}, {"X-Amz-Tagging-Directive", "COPY", false},
-		{"X-Amz-Server-Side-Encryption", "AES256", true}, {"X-Amz-Server-Side-Encryption-Customer-Key", "x", true},
-		{"X-Amz-Copy-Source-Server-Side-Encryption-Customer-Key", "x", true}, {"X-Amz-Object-Lock-Mode", "GOVERNANCE", true},
+		{"X-Amz-Object-Lock-Mode", "GOVERNANCE", true},
 		{"X-Amz-Bucket-Object-Lock-Enabled", "true", true}, {"X-Amz-Bucket-Object-Lock-Enabled", "false", false},
 		{"X-Amz-Website-Redirect-Location", "/x", true}, {"X-Amz-Write-Offset-Bytes", "5", true}, {"X-Amz-Object-Ownership", "BucketOwnerEnforced", false},
 		{"X-Amz-Object-Ownership", "ObjectWriter", true}, {"X-Amz-Meta-Tagging", "x", false}, {"X-Amz-Date", "x", false}, {"X-Amz-Storage-Class", "STANDARD", false},

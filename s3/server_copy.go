@@ -15,7 +15,7 @@ import (
 // inStore says whether the backend of a bucket can copy src by itself, so that no byte travels: it holds the source, and all that the answer tells of the
 // copy is known of the source. The answer of a copy has the MD5 of the whole as its ETag, which the source has unless it was made of parts.
 func (s *Service) inStore(ctx context.Context, b catalog.Bucket, src catalog.Object, want checksum.Algorithm) (adapters.Store, bool) {
-	if src.Location.BackendID != b.BackendID || src.Location.BlobID == "" || src.Size == 0 || src.CRC64 == nil || src.PartCount > 0 || !isMD5(src.ETag) {
+	if src.Location.BackendID != b.BackendID || src.Location.BlobID == "" || src.Size == 0 || src.CRC64 == nil || src.Encryption != nil || src.PartCount > 0 || !isMD5(src.ETag) {
 		return nil, false
 	}
 	if want != "" && want != checksum.CRC64NVME && (src.Checksums[string(want)] == nil || src.ChecksumType != fullObject) {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"sync"
@@ -25,7 +26,9 @@ import (
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/identitypb"
 	"github.com/opensds/gelato/s3/catalog"
+	"github.com/opensds/gelato/s3/keyring"
 	"github.com/opensds/gelato/s3/sigv4"
+	"github.com/opensds/gelato/s3/sse"
 )
 
 // Deps are what the service needs of others.
@@ -39,15 +42,20 @@ type Deps struct {
 
 // Options tune the service. The zero Options works.
 type Options struct {
-	Region       string                // us-east-1 when empty; clients sign with it
-	Domains      []string              // host names below them name buckets; empty for path style alone
-	RefuseV2     bool                  // Signature Version 2 is refused
-	RootUser     string                // may use every bucket; "root" when empty
-	MaxRequests  int                   // served at once, 1,024 when 0; more are told to slow down
-	StallTimeout time.Duration         // longest wait for the next bytes of a client, 60 s when 0
-	Log          *slog.Logger          // discards when nil
-	Metrics      prometheus.Registerer // no metrics when nil
-	Now          func() time.Time      // time.Now when nil
+	Region       string        // us-east-1 when empty; clients sign with it
+	Domains      []string      // host names below them name buckets; empty for path style alone
+	RefuseV2     bool          // Signature Version 2 is refused
+	RootUser     string        // may use every bucket; "root" when empty
+	MaxRequests  int           // served at once, 1,024 when 0; more are told to slow down
+	StallTimeout time.Duration // longest wait for the next bytes of a client, 60 s when 0
+	Keyring      *keyring.Ring // of SSE-S3 and SSE-KMS; nil: they are refused
+	// DefaultEncryption is what a bucket without an encryption configuration does: AES256, aws:kms, or nothing when empty.
+	DefaultEncryption string
+	PlainCustomerKeys bool                  // SSE-C over connections that others can read along
+	TrustedProxies    []netip.Prefix        // whose X-Forwarded-Proto is believed
+	Log               *slog.Logger          // discards when nil
+	Metrics           prometheus.Registerer // no metrics when nil
+	Now               func() time.Time      // time.Now when nil
 }
 
 // Service is the s3 service.
@@ -64,10 +72,12 @@ type Service struct {
 	o        Options
 	keepUp   time.Duration // before a long answer begins; tests make it short
 
-	small  sync.Pool // of *[]byte, smallBody
+	small  sync.Pool // of *[]byte, smallBuffer
 	large  sync.Pool // of *[]byte, copyBuffer
 	frames sync.Pool // of *bufio.Reader for aws-chunked
 	pages  sync.Pool // of *document
+
+	segments sse.Buffers
 
 	settings parsedSettings
 }

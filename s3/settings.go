@@ -17,6 +17,7 @@ const (
 	aclSetting          = "acl"
 	policySetting       = "policy"
 	publicAccessSetting = "publicAccessBlock"
+	encryptionSetting   = catalog.EncryptionSetting
 )
 
 // parsedSettings keeps what was parsed of the settings of buckets. A setting is immutable for one revision, so nothing in here grows old.

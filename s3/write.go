@@ -1,9 +1,7 @@
 package s3
 
 import (
-	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"sync"
@@ -11,7 +9,6 @@ import (
 
 	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/blob"
-	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/s3/catalog"
@@ -27,23 +24,23 @@ const (
 
 // store writes one object: begin, upload, commit; again where the bucket has moved to, if all of the body is at hand. o says everything but the location and what is computed of the body. If anything fails nothing of it becomes visible.
 func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object, body *payload, cond catalog.Condition) (catalog.Object, error) {
-	read, size, crc, release, err := s.early(body, o.Size)
+	c, err := s.load(body, o.Size, body.salt())
 	if err != nil {
 		return o, err
 	}
-	o.Size = size
+	o.Size = c.plain
 	for try := 0; ; try++ {
-		w, err := s.catalog.Begin(ctx, b, o.Key, "", o.Size)
+		w, err := s.catalog.Begin(ctx, b, o.Key, "", c.size)
 		if err != nil {
 			return o, err
 		}
-		done, err := s.storeBegun(ctx, w, o, body, read, crc, cond)
+		done, err := s.storeBegun(ctx, w, o, c, cond)
 		if err == nil {
-			release()
+			c.release()
 			return done, nil
 		}
 		s.catalog.Abandon(context.WithoutCancel(ctx), w)
-		whole, ok := read.(io.Seeker)
+		whole, ok := c.read.(io.Seeker)
 		if !ok || !w.Moved() || try == maxMoves {
 			return done, err
 		}
@@ -56,7 +53,7 @@ func (s *Service) store(ctx context.Context, b catalog.Bucket, o catalog.Object,
 	}
 }
 
-func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Object, body *payload, read io.Reader, crc *uint64, cond catalog.Condition) (catalog.Object, error) {
+func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Object, c *cargo, cond catalog.Condition) (catalog.Object, error) {
 	store, err := s.places.Store(ctx, w.Location.BackendID)
 	if err != nil {
 		return o, storeFailed(err)
@@ -65,19 +62,19 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	if err != nil {
 		return o, err
 	}
-	native.CRC64 = crc
+	native.CRC64, native.MD5 = c.sums.CRC64, c.sums.MD5
 	working, stop := s.renew(ctx, w)
 	var info adapters.Info
-	if store.Capabilities().NeedsParts(o.Size) {
-		info, err = s.putParts(working, store, w, body, w.Guard(read, o.Size), o.Size, native)
+	if store.Capabilities().NeedsParts(c.size) {
+		native.MD5 = nil
+		info, err = s.putParts(working, store, w, c, native)
 	} else {
-		native.MD5 = body.md5Sum // read returns the very bytes of the body
-		info, err = store.Put(working, w.Location.NativeKey, w.Guard(read, o.Size), o.Size, native)
+		info, err = store.Put(working, w.Location.NativeKey, w.Guard(c.read, c.size), c.size, native)
 	}
 	if lost := stop(); lost != nil {
 		return o, lost
 	}
-	if failure := body.err; failure != nil {
+	if failure := c.body.err; failure != nil {
 		return o, failure
 	}
 	if errs.ReasonOf(err) == adapters.ReasonTooLarge { // the bucket is on another backend since fits was asked
@@ -86,17 +83,14 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	if err != nil {
 		return o, storeFailed(fmt.Errorf("store blob: %w", err))
 	}
-	if err := body.drain(); err != nil {
+	if err := c.drain(); err != nil {
 		return o, err
 	}
-	if o.Size < 0 {
-		o.Size = body.n
+	if info.Size != c.size {
+		return o, storeFailed(errs.Newf(errs.DataLoss, "the store kept %d bytes of %d", info.Size, c.size))
 	}
-	if info.Size != o.Size {
-		return o, storeFailed(errs.Newf(errs.DataLoss, "the store kept %d bytes of %d", info.Size, o.Size))
-	}
-	d := body.result
-	describeSum(&o, body.claim.algorithm, d)
+	o.Size = c.plain
+	c.describe(&o)
 	o.Location = w.Location
 	o.Location.NativeETag = info.ETag
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
@@ -112,35 +106,6 @@ func nativeOptions(w *catalog.Write, o catalog.Object, can adapters.Capabilities
 	}
 	return adapters.PutOptions{Headers: o.Headers, StorageClass: class,
 		Metadata: blob.Describe(o.Metadata, w.Bucket.Name, w.Key, catalog.NullVersion, w.Location.NativeKey)}, nil
-}
-
-// early reads a small body whole, so that it is verified before anything is begun, its CRC is known to the store, and an adapter can send it again. A size that
-// was unknown, -1, is known if the body turns out to be small.
-func (s *Service) early(body *payload, announced int64) (read io.Reader, size int64, crc *uint64, release func(), err error) {
-	release = func() {}
-	if announced > smallBody {
-		return body, announced, nil, release, nil
-	}
-	want := announced
-	if announced < 0 {
-		want = smallBody
-	}
-	buf := buffer(&s.small, smallBody)
-	n, err := io.ReadFull(body, (*buf)[:want])
-	if err == nil && announced >= 0 {
-		body.drain()
-	}
-	if body.err != nil {
-		return nil, 0, nil, release, body.err
-	}
-	// The buffer is used again after a success only: what failed may still be reading it.
-	release = func() { s.small.Put(buf) }
-	begin := bytes.NewReader((*buf)[:n])
-	if !body.finished {
-		return io.MultiReader(begin, body), announced, nil, release, nil
-	}
-	d := body.result
-	return begin, int64(n), &d.CRC64, release, nil
 }
 
 // renew prolongs a write that takes long. The upload goes on under the context that it returns, which ends early when the write is given up: then
@@ -183,15 +148,6 @@ func (s *Service) keep(ctx context.Context, w *catalog.Write, cancel context.Can
 			pause = w.TTL / 20
 		}
 		trouble.Sleep(ctx, pause)
-	}
-}
-
-// describeSum puts into a head what was computed of a whole body. The CRC64NVME is in every head; another checksum is the one claimed or wanted.
-func describeSum(o *catalog.Object, a checksum.Algorithm, d digests) {
-	o.CRC64 = &d.CRC64
-	o.ETag = hex.EncodeToString(d.MD5)
-	if a != "" && a != checksum.CRC64NVME {
-		o.Checksums, o.ChecksumType = map[string][]byte{string(a): d.Extra}, fullObject
 	}
 }
 

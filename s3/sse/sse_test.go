@@ -84,6 +84,10 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil || !bytes.Equal(got, plain) {
 			t.Errorf("%d bytes came back as %d, %v", n, len(got), err)
 		}
+		unknown, err := io.ReadAll(NewEncrypter(bytes.NewReader(plain), k, salt, -1, &Buffers{}))
+		if err != nil || !bytes.Equal(unknown, blob) {
+			t.Errorf("%d bytes of unknown size became %d others, %v", n, len(unknown), err)
+		}
 		if n <= SegmentSize {
 			small := SealSmall(append(make([]byte, 0, n+Overhead), plain...), k, salt)
 			if !bytes.Equal(small, blob) {
@@ -217,6 +221,14 @@ func TestFailureOfTheSource(t *testing.T) {
 	got, err := io.ReadAll(NewEncrypter(src, NewKey(), NewSalt(), int64(len(plain)), &Buffers{}))
 	if !errors.Is(err, broken) || len(got) != sealedSegment {
 		t.Errorf("%d bytes, %v, want the first segment alone", len(got), err)
+	}
+	src = io.MultiReader(bytes.NewReader(plain[:len(plain)-1]), iotest.ErrReader(broken))
+	if got, err := io.ReadAll(NewEncrypter(src, NewKey(), NewSalt(), -1, &Buffers{})); !errors.Is(err, broken) || len(got) != sealedSegment {
+		t.Errorf("unknown size: %d bytes, %v, want the first segment alone", len(got), err)
+	}
+	src = io.MultiReader(bytes.NewReader(plain[:9]), iotest.ErrReader(io.ErrUnexpectedEOF))
+	if got, err := io.ReadAll(NewEncrypter(src, NewKey(), NewSalt(), -1, &Buffers{})); !errors.Is(err, io.ErrUnexpectedEOF) || len(got) > 0 {
+		t.Errorf("a source that breaks off: %d bytes, %v", len(got), err)
 	}
 	_, err = io.ReadAll(NewEncrypter(bytes.NewReader(plain), NewKey(), NewSalt(), int64(len(plain))+1, &Buffers{}))
 	if !errors.Is(err, io.ErrUnexpectedEOF) {

@@ -1,0 +1,87 @@
+package s3
+
+import (
+	"crypto/md5"
+	"encoding/base64"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"github.com/opensds/gelato/s3/sse"
+)
+
+// The headers of a customer's key begin so, with X-Amz- or, for the source of a copy, X-Amz-Copy-Source- before.
+const (
+	ownCustomer    = "X-Amz-Server-Side-Encryption-Customer-"
+	sourceCustomer = "X-Amz-Copy-Source-Server-Side-Encryption-Customer-"
+)
+
+// customer is the key that a client sent for SSE-C (docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html). It lives as long as the request.
+type customer struct {
+	key sse.Key
+	md5 string // in base64, as it is shown
+}
+
+// customerKey reads the key of a request, nil when it has none. The MD5 may be missing where withMD5 is false, as S3 has it for reads.
+func (s *Service) customerKey(r *request, h http.Header, prefix string, withMD5 bool) (*customer, error) {
+	algorithm, text, sum := h.Get(prefix+"Algorithm"), h.Get(prefix+"Key"), h.Get(prefix+"Key-Md5")
+	if algorithm == "" && text == "" && sum == "" {
+		return nil, nil
+	}
+	if !s.private(r) {
+		return nil, fail("InvalidRequest", "Requests specifying Server Side Encryption with Customer provided keys must be made over a secure connection.")
+	}
+	switch {
+	case algorithm == "":
+		return nil, fail("InvalidArgument", "Requests specifying Server Side Encryption with Customer provided keys must provide a valid encryption algorithm.")
+	case algorithm != "AES256":
+		return nil, fail("InvalidEncryptionAlgorithmError", "The Encryption request you specified is not valid. Supported value: AES256.")
+	case text == "":
+		return nil, fail("InvalidArgument", "Requests specifying Server Side Encryption with Customer provided keys must provide an appropriate secret key.")
+	case sum == "" && withMD5:
+		return nil, fail("InvalidArgument", "Requests specifying Server Side Encryption with Customer provided keys must provide the client calculated MD5 of the secret key.")
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(raw) != sse.KeySize {
+		return nil, fail("InvalidArgument", "The secret key was invalid for the specified algorithm.")
+	}
+	have := md5.Sum(raw)
+	c := &customer{key: sse.Key(raw), md5: base64.StdEncoding.EncodeToString(have[:])}
+	if sum != "" && sum != c.md5 {
+		return nil, fail("InvalidArgument", "The calculated MD5 hash of the key did not match the hash that was provided.")
+	}
+	return c, nil
+}
+
+// show sets the headers by which S3 confirms a customer's key.
+func (c *customer) show(h http.Header) {
+	h[ownCustomer+"Algorithm"] = []string{"AES256"}
+	h[ownCustomer+"Key-Md5"] = []string{c.md5}
+}
+
+// private says whether nobody on a network can read a request along: it came over TLS, or to this machine over TLS that a trusted proxy took off, or from this very machine.
+func (s *Service) private(r *request) bool {
+	if r.TLS != nil || s.o.PlainCustomerKeys {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	from, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	from = from.Unmap()
+	proto := r.Header.Get("X-Forwarded-Proto")
+	if from.IsLoopback() {
+		return proto == "" || strings.EqualFold(proto, "https")
+	}
+	for _, p := range s.o.TrustedProxies {
+		if p.Contains(from) {
+			return strings.EqualFold(proto, "https")
+		}
+	}
+	return false
+}

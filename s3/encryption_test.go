@@ -1,0 +1,611 @@
+package s3
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"maps"
+	"net/http"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/opensds/gelato/adapters"
+	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/seal"
+	"github.com/opensds/gelato/s3/keyring"
+	"github.com/opensds/gelato/s3/sse"
+)
+
+// testRing has the keys of a first start, "k" with the alias "hr", and "off", which is disabled.
+func testRing(t *testing.T) *keyring.Ring {
+	t.Helper()
+	box, err := seal.New(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := keyring.Open(filepath.Join(t.TempDir(), "keyring"), box, true, keyring.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.Create("k", []string{"hr"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.Create("off", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ring.SetEnabled("off", false); err != nil {
+		t.Fatal(err)
+	}
+	return ring
+}
+
+// customerHeaders are those of a key made of one byte.
+func customerHeaders(prefix string, b byte) map[string]string {
+	key := bytes.Repeat([]byte{b}, 32)
+	sum := md5.Sum(key)
+	return map[string]string{prefix + "Algorithm": "AES256", prefix + "Key": base64.StdEncoding.EncodeToString(key), prefix + "Key-Md5": base64.StdEncoding.EncodeToString(sum[:])}
+}
+
+// mode is one way to ask for encryption: what a write sends and is told, and what a read sends.
+type mode struct{ write, shown, read, source map[string]string }
+
+func modes() map[string]mode {
+	return map[string]mode{
+		"plain": {},
+		"s3":    {write: map[string]string{sseHeader: "AES256"}, shown: map[string]string{sseHeader: "AES256"}},
+		"kms":   {write: map[string]string{sseHeader: "aws:kms", sseKeyHeader: "alias/hr"}, shown: map[string]string{sseHeader: "aws:kms", sseKeyHeader: "k"}},
+		"customer": {write: customerHeaders(ownCustomer, 7), read: customerHeaders(ownCustomer, 7), source: customerHeaders(sourceCustomer, 7),
+			shown: map[string]string{ownCustomer + "Algorithm": "AES256", ownCustomer + "Key-Md5": customerHeaders(ownCustomer, 7)[ownCustomer+"Key-Md5"]}},
+	}
+}
+
+func with(all ...map[string]string) map[string]string {
+	m := map[string]string{}
+	for _, one := range all {
+		maps.Copy(m, one)
+	}
+	return m
+}
+
+// wantShown checks that an answer tells of encryption what it should, and nothing else.
+func wantShown(t *testing.T, what string, h http.Header, want map[string]string) {
+	t.Helper()
+	got := map[string]string{}
+	for name := range h {
+		if strings.HasPrefix(name, sseHeader) {
+			got[name] = h.Get(name)
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// blob is the bytes of an object as its store has them.
+func (g *gateway) blob(bucket, key, backend string) []byte {
+	g.t.Helper()
+	_, o := g.head(bucket, key)
+	body, _, err := g.store(backend).Get(g.t.Context(), o.Location.NativeKey, adapters.Range{}, "")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer body.Close()
+	b, err := io.ReadAll(body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return b
+}
+
+func TestEncryptedObjects(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t)})
+	g.bucket("sealed", "a")
+	for name, m := range modes() {
+		for _, size := range []int{0, 1, 4096, smallBody, smallBody + 1, 1<<20 + 3} {
+			what, key, want := fmt.Sprintf("%s %d", name, size), fmt.Sprintf("%s-%d", name, size), data(9, size)
+			path, sum := "/sealed/"+key, md5.Sum(want)
+			put := g.send(call{method: "PUT", path: path, body: want, header: m.write})
+			if put.status != 200 {
+				t.Fatalf("%s: %v %s", what, put, put.message)
+			}
+			wantShown(t, what+" put", put.header, m.shown)
+			etag := put.header.Get("Etag")
+			if isMD5 := etag == quoted(hex.EncodeToString(sum[:])); isMD5 != (name == "plain" || name == "s3") || len(etag) != 34 {
+				t.Errorf("%s: ETag %s", what, etag)
+			}
+			_, o := g.head("sealed", key)
+			stored := g.blob("sealed", key, "a")
+			if sealed := !bytes.Equal(stored, want); sealed != (name != "plain" && size > 0) || int64(len(stored)) != o.BlobSize() || o.Size != int64(size) {
+				t.Errorf("%s: the store has %d bytes of %d, sealed %v", what, len(stored), o.BlobSize(), sealed)
+			}
+			g.relocate("sealed", key, "a", "b") // it moves ciphertext, and knows no key
+			got := g.send(call{method: "GET", path: path, header: with(m.read, map[string]string{"X-Amz-Checksum-Mode": "ENABLED"})})
+			if got.status != 200 || !bytes.Equal(got.body, want) || got.header.Get("Etag") != etag || got.header.Get("X-Gelato-Backend") != "b" {
+				t.Errorf("%s: got %v, %d bytes, ETag %s", what, got, len(got.body), got.header.Get("Etag"))
+			}
+			if a, b := put.header.Get("X-Amz-Checksum-Crc64nvme"), got.header.Get("X-Amz-Checksum-Crc64nvme"); a != b || a == "" || a != crc64Text(want) {
+				t.Errorf("%s: CRC64NVME %s, then %s, want %s", what, a, b, crc64Text(want))
+			}
+			wantShown(t, what+" get", got.header, m.shown)
+			head := g.send(call{method: "HEAD", path: path, header: m.read})
+			wantShown(t, what+" head", head.header, m.shown)
+			if head.header.Get("Content-Length") != fmt.Sprint(size) {
+				t.Errorf("%s: Content-Length %s", what, head.header.Get("Content-Length"))
+			}
+			for _, run := range [][2]int{{0, 0}, {size - 1, size - 1}, {smallBody - 1, smallBody}, {size / 3, size / 2}, {100, size}} {
+				if run[0] < 0 || run[0] >= size || run[1] < run[0] {
+					continue
+				}
+				got := g.send(call{method: "GET", path: path, header: with(m.read, map[string]string{"Range": fmt.Sprintf("bytes=%d-%d", run[0], run[1])})})
+				if got.status != 206 || !bytes.Equal(got.body, want[run[0]:min(run[1]+1, size)]) {
+					t.Errorf("%s: range %v: %v, %d bytes", what, run, got, len(got.body))
+				}
+			}
+		}
+	}
+}
+
+func crc64Text(b []byte) string {
+	return base64.StdEncoding.EncodeToString(plainSum(crc64Of(b))["CRC64NVME"])
+}
+
+func TestEncryptedMultipart(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t)})
+	g.bucket("parts", "a")
+	sizes := []int{5<<20 + 1, 5 << 20, 70_001}
+	var want []byte
+	var parts [][]byte
+	for i, n := range sizes {
+		parts = append(parts, data(uint64(i), n))
+		want = append(want, parts[i]...)
+	}
+	for name, m := range modes() {
+		path := "/parts/" + name
+		begun := g.send(call{method: "POST", path: path, query: "uploads", header: m.write})
+		if begun.status != 200 {
+			t.Fatalf("%s: %v %s", name, begun, begun.message)
+		}
+		wantShown(t, name+" create", begun.header, m.shown)
+		id := between(string(begun.body), "<UploadId>", "</UploadId>")
+		list := "<CompleteMultipartUpload>"
+		for i, part := range parts {
+			query := fmt.Sprintf("partNumber=%d&uploadId=%s", i+1, id)
+			if name == "customer" {
+				for _, wrong := range []map[string]string{nil, customerHeaders(ownCustomer, 8)} {
+					if a := g.send(call{method: "PUT", path: path, query: query, body: part[:10], header: wrong}); a.String() != "400 InvalidRequest" {
+						t.Errorf("%s: a part with %v: %v", name, wrong, a)
+					}
+				}
+			} else if a := g.send(call{method: "PUT", path: path, query: query, body: part[:10], header: customerHeaders(ownCustomer, 8)}); a.String() != "400 InvalidRequest" {
+				t.Errorf("%s: a part with a customer's key: %v", name, a)
+			}
+			first := g.send(call{method: "PUT", path: path, query: query, body: part, header: m.read})
+			again := g.send(call{method: "PUT", path: path, query: query, body: part, header: m.read})
+			if first.status != 200 || first.header.Get("Etag") != again.header.Get("Etag") {
+				t.Fatalf("%s: part %d: %v %s; sent again, %v", name, i+1, first, first.message, again)
+			}
+			wantShown(t, name+" part", first.header, m.shown)
+			list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, first.header.Get("Etag"))
+		}
+		done := g.send(call{method: "POST", path: path, query: "uploadId=" + id, body: []byte(list + "</CompleteMultipartUpload>"), header: m.read})
+		if done.status != 200 || done.code != "" {
+			t.Fatalf("%s: complete: %v %s", name, done, done.message)
+		}
+		wantShown(t, name+" complete", done.header, m.shown)
+		if sum := between(string(done.body), "<ChecksumCRC64NVME>", "</ChecksumCRC64NVME>"); sum != crc64Text(want) {
+			t.Errorf("%s: CRC64NVME %s, want %s", name, sum, crc64Text(want))
+		}
+		if stored := g.blob("parts", name, "a"); bytes.Contains(stored, want[:16]) != (name == "plain") {
+			t.Errorf("%s: the blob of %d bytes is readable", name, len(stored))
+		}
+		g.relocate("parts", name, "a", "b")
+		got := g.send(call{method: "GET", path: path, header: m.read})
+		if got.status != 200 || !bytes.Equal(got.body, want) {
+			t.Errorf("%s: got %v, %d bytes of %d", name, got, len(got.body), len(want))
+		}
+		wantShown(t, name+" get", got.header, m.shown)
+		offset := 0
+		for i, n := range sizes {
+			got := g.send(call{method: "GET", path: path, query: fmt.Sprintf("partNumber=%d", i+1), header: m.read})
+			if got.status != 206 || !bytes.Equal(got.body, parts[i]) {
+				t.Errorf("%s: part %d: %v, %d bytes", name, i+1, got, len(got.body))
+			}
+			for _, run := range [][2]int{{offset - 1, offset + 1}, {offset, offset}, {offset + n/2, offset + n/2 + smallBody}, {offset + n - 1, len(want) - 1}} {
+				if run[0] < 0 {
+					continue
+				}
+				run[1] = min(run[1], len(want)-1)
+				got := g.send(call{method: "GET", path: path, header: with(m.read, map[string]string{"Range": fmt.Sprintf("bytes=%d-%d", run[0], run[1])})})
+				if got.status != 206 || !bytes.Equal(got.body, want[run[0]:run[1]+1]) {
+					t.Errorf("%s: range %v: %v, %d bytes", name, run, got, len(got.body))
+				}
+			}
+			offset += n
+		}
+	}
+}
+
+func between(text, from, to string) string {
+	_, rest, _ := strings.Cut(text, from)
+	inner, _, _ := strings.Cut(rest, to)
+	return inner
+}
+
+func TestCopiesReencrypt(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t)})
+	g.bucket("source", "a")
+	g.bucket("dest", "a")
+	want := data(4, 300_000)
+	for from, m := range modes() {
+		if a := g.send(call{method: "PUT", path: "/source/" + from, body: want, header: m.write}); a.status != 200 {
+			t.Fatalf("%s: %v", from, a)
+		}
+		for to, n := range modes() {
+			what, path := from+" to "+to, "/dest/"+from+"-"+to
+			source := map[string]string{"X-Amz-Copy-Source": "/source/" + from}
+			if from == "customer" {
+				for wrong, code := range map[byte]string{0: "400 InvalidRequest", 9: "403 AccessDenied"} {
+					h := with(source, n.write)
+					if wrong != 0 {
+						h = with(h, customerHeaders(sourceCustomer, wrong))
+					}
+					if a := g.send(call{method: "PUT", path: path, header: h}); a.String() != code {
+						t.Errorf("%s with key %d: %v, want %s", what, wrong, a, code)
+					}
+				}
+			}
+			made := g.send(call{method: "PUT", path: path, header: with(source, m.source, n.write)})
+			if made.status != 200 || made.code != "" {
+				t.Fatalf("%s: %v %s", what, made, made.message)
+			}
+			wantShown(t, what, made.header, n.shown)
+			got := g.send(call{method: "GET", path: path, header: n.read})
+			if !bytes.Equal(got.body, want) {
+				t.Errorf("%s: %v, %d bytes", what, got, len(got.body))
+			}
+			wantShown(t, what+" get", got.header, n.shown)
+			if readable := bytes.Equal(g.blob("dest", from+"-"+to, "a"), want); readable != (to == "plain") {
+				t.Errorf("%s: the blob is readable: %v", what, readable)
+			}
+			// The same, as a part.
+			begun := g.send(call{method: "POST", path: path, query: "uploads", header: n.write})
+			id := between(string(begun.body), "<UploadId>", "</UploadId>")
+			part := g.send(call{method: "PUT", path: path, query: "partNumber=1&uploadId=" + id, header: with(source, m.source, n.read, map[string]string{"X-Amz-Copy-Source-Range": "bytes=100-250000"})})
+			if part.status != 200 || part.code != "" {
+				t.Fatalf("%s, a part: %v %s", what, part, part.message)
+			}
+			wantShown(t, what+" part", part.header, n.shown)
+			list := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + between(string(part.body), "<ETag>", "</ETag>") + "</ETag></Part></CompleteMultipartUpload>"
+			if a := g.send(call{method: "POST", path: path, query: "uploadId=" + id, body: []byte(list), header: n.read}); a.status != 200 || a.code != "" {
+				t.Fatalf("%s, complete: %v %s", what, a, a.message)
+			}
+			if got := g.send(call{method: "GET", path: path, header: n.read}); !bytes.Equal(got.body, want[100:250_001]) {
+				t.Errorf("%s, of a part: %v, %d bytes", what, got, len(got.body))
+			}
+		}
+	}
+	// An object may be copied onto itself to be encrypted in another way.
+	self := map[string]string{"X-Amz-Copy-Source": "/source/plain"}
+	if a := g.send(call{method: "PUT", path: "/source/plain", header: self}); a.String() != "400 InvalidRequest" {
+		t.Errorf("a copy onto itself: %v", a)
+	}
+	if a := g.send(call{method: "PUT", path: "/source/plain", header: with(self, map[string]string{sseHeader: "AES256"})}); a.status != 200 {
+		t.Errorf("a copy onto itself, encrypted: %v", a)
+	}
+	if got := g.send(call{method: "GET", path: "/source/plain"}); !bytes.Equal(got.body, want) || got.header.Get(sseHeader) != "AES256" {
+		t.Errorf("encrypted in place: %v, %d bytes", got, len(got.body))
+	}
+}
+
+func TestEncryptionRefusals(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t)})
+	g.bucket("refused", "a")
+	own := customerHeaders(ownCustomer, 1)
+	without := func(name string) map[string]string {
+		m := maps.Clone(own)
+		delete(m, ownCustomer+name)
+		return m
+	}
+	json := base64.StdEncoding.EncodeToString([]byte(`{"a":"b"}`))
+	for name, c := range map[string]struct {
+		header map[string]string
+		want   string
+	}{
+		"unknown method":        {map[string]string{sseHeader: "aes:kms"}, "400 InvalidArgument"},
+		"dsse":                  {map[string]string{sseHeader: "aws:kms:dsse"}, "501 NotImplemented"},
+		"key id of SSE-S3":      {map[string]string{sseHeader: "AES256", sseKeyHeader: "k"}, "400 InvalidArgument"},
+		"key id alone":          {map[string]string{sseKeyHeader: "k"}, "400 InvalidArgument"},
+		"context alone":         {map[string]string{sseContextHeader: json}, "400 InvalidArgument"},
+		"both":                  {with(own, map[string]string{sseHeader: "AES256"}), "400 InvalidArgument"},
+		"both, KMS":             {with(own, map[string]string{sseHeader: "aws:kms", sseKeyHeader: "k"}), "400 InvalidArgument"},
+		"no such key":           {map[string]string{sseHeader: "aws:kms", sseKeyHeader: "none"}, "400 KMS.NotFoundException"},
+		"the service's key":     {map[string]string{sseHeader: "aws:kms", sseKeyHeader: keyring.ServiceKey}, "400 KMS.NotFoundException"},
+		"disabled key":          {map[string]string{sseHeader: "aws:kms", sseKeyHeader: "off"}, "400 KMS.DisabledException"},
+		"context of no base64":  {map[string]string{sseHeader: "aws:kms", sseContextHeader: "{"}, "400 InvalidArgument"},
+		"context of no object":  {map[string]string{sseHeader: "aws:kms", sseContextHeader: base64.StdEncoding.EncodeToString([]byte("[1]"))}, "400 InvalidArgument"},
+		"bucket key":            {map[string]string{sseHeader: "aws:kms", sseBucketHeader: "perhaps"}, "400 InvalidArgument"},
+		"no algorithm":          {without("Algorithm"), "400 InvalidArgument"},
+		"no customer key":       {without("Key"), "400 InvalidArgument"},
+		"no MD5":                {without("Key-Md5"), "400 InvalidArgument"},
+		"other algorithm":       {with(own, map[string]string{ownCustomer + "Algorithm": "AES192"}), "400 InvalidEncryptionAlgorithmError"},
+		"short customer key":    {with(own, map[string]string{ownCustomer + "Key": "AAAA"}), "400 InvalidArgument"},
+		"no base64":             {with(own, map[string]string{ownCustomer + "Key": "!"}), "400 InvalidArgument"},
+		"other MD5":             {with(own, map[string]string{ownCustomer + "Key-Md5": "AAAAAAAAAAAAAAAAAAAAAA=="}), "400 InvalidArgument"},
+		"through a plain proxy": {with(own, map[string]string{"X-Forwarded-Proto": "http"}), "400 InvalidRequest"},
+		"through a TLS proxy":   {with(own, map[string]string{"X-Forwarded-Proto": "https"}), "200"},
+		"default key":           {map[string]string{sseHeader: "aws:kms"}, "200"},
+		"context":               {map[string]string{sseHeader: "aws:kms", sseContextHeader: json, sseBucketHeader: "true"}, "200"},
+	} {
+		a := g.send(call{method: "PUT", path: "/refused/k", body: []byte("x"), header: c.header})
+		if a.String() != c.want {
+			t.Errorf("%s: %v %s, want %s", name, a, a.message, c.want)
+		}
+		if b := g.send(call{method: "POST", path: "/refused/k", query: "uploads", header: c.header}); b.String() != c.want {
+			t.Errorf("%s, an upload: %v, want %s", name, b, c.want)
+		}
+		if name == "context" && (a.header.Get(sseContextHeader) != json || a.header.Get(sseBucketHeader) != "true") {
+			t.Errorf("context: %v", a.header)
+		}
+		if name == "default key" && a.header.Get(sseKeyHeader) != keyring.DefaultKey {
+			t.Errorf("default key: %v", a.header)
+		}
+	}
+	put := func(key string, h map[string]string) {
+		if a := g.send(call{method: "PUT", path: "/refused/" + key, body: []byte("secret"), header: h}); a.status != 200 {
+			t.Fatalf("%s: %v", key, a)
+		}
+	}
+	put("plain", nil)
+	put("s3", map[string]string{sseHeader: "AES256"})
+	put("own", own)
+	for _, c := range []struct {
+		key    string
+		header map[string]string
+		want   string
+	}{
+		{"own", nil, "400 InvalidRequest"},
+		{"own", customerHeaders(ownCustomer, 2), "403 AccessDenied"},
+		{"own", without("Key"), "400 InvalidArgument"},
+		{"own", without("Key-Md5"), "200"}, // as S3 has it
+		{"own", own, "200"},
+		{"plain", own, "400 InvalidRequest"},
+		{"s3", own, "400 InvalidRequest"},
+		{"s3", map[string]string{sseHeader: "AES256"}, "400 InvalidArgument"},
+		{"plain", map[string]string{sseHeader: "aws:kms", sseKeyHeader: "k"}, "400 InvalidArgument"},
+	} {
+		a := g.send(call{method: "GET", path: "/refused/" + c.key, header: c.header})
+		if a.String() != c.want {
+			t.Errorf("GET %s with %v: %v %s, want %s", c.key, c.header, a, a.message, c.want)
+		}
+		if b := g.send(call{method: "HEAD", path: "/refused/" + c.key, header: c.header}); b.status != a.status {
+			t.Errorf("HEAD %s with %v: %v, GET %v", c.key, c.header, b, a)
+		}
+	}
+}
+
+func TestCustomerKeysNeedAPrivateConnection(t *testing.T) {
+	t.Parallel()
+	s := &Service{}
+	for _, c := range []struct {
+		from, proto string
+		options     Options
+		want        bool
+	}{
+		{"127.0.0.1:9", "", Options{}, true}, {"[::1]:9", "https", Options{}, true}, {"127.0.0.1:9", "http", Options{}, false},
+		{"192.0.2.1:9", "", Options{}, false}, {"192.0.2.1:9", "https", Options{}, false},
+		{"192.0.2.1:9", "https", Options{TrustedProxies: prefixes("192.0.2.0/24")}, true}, {"[::ffff:192.0.2.1]:9", "https", Options{TrustedProxies: prefixes("192.0.2.0/24")}, true},
+		{"192.0.2.1:9", "", Options{TrustedProxies: prefixes("192.0.2.0/24")}, false}, {"192.0.3.1:9", "https", Options{TrustedProxies: prefixes("192.0.2.0/24")}, false},
+		{"192.0.2.1:9", "", Options{PlainCustomerKeys: true}, true}, {"nonsense", "https", Options{}, false},
+	} {
+		s.o = c.options
+		r := &request{Request: &http.Request{RemoteAddr: c.from, Header: http.Header{}}}
+		if c.proto != "" {
+			r.Header.Set("X-Forwarded-Proto", c.proto)
+		}
+		if got := s.private(r); got != c.want {
+			t.Errorf("from %s by %q, %+v: %v, want %v", c.from, c.proto, c.options, got, c.want)
+		}
+	}
+}
+
+// TestTamperedBlob changes a blob behind the gateway's back: nothing that was changed is given out.
+func TestTamperedBlob(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t)})
+	g.bucket("tampered", "a")
+	want := data(6, 3*sse.SegmentSize)
+	if a := g.send(call{method: "PUT", path: "/tampered/k", body: want, header: map[string]string{sseHeader: "AES256"}}); a.status != 200 {
+		t.Fatal(a)
+	}
+	blob := g.blob("tampered", "k", "a")
+	blob[len(blob)-1] ^= 1
+	_, o := g.head("tampered", "k")
+	if _, err := g.store("a").Put(t.Context(), o.Location.NativeKey, bytes.NewReader(blob), int64(len(blob)), adapters.PutOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if a := g.send(call{method: "GET", path: "/tampered/k", header: map[string]string{"Range": "bytes=0-9"}}); a.status != 206 || !bytes.Equal(a.body, want[:10]) {
+		t.Errorf("a segment that nobody changed: %v", a)
+	}
+	resp, err := http.DefaultClient.Do(g.request(call{method: "GET", path: "/tampered/k"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err == nil || !bytes.Equal(got, want[:len(got)]) || len(got) > 2*sse.SegmentSize {
+		t.Errorf("%d bytes, %v; want at most two segments and a broken connection", len(got), err)
+	}
+}
+
+func TestRotatedAndDisabledKeys(t *testing.T) {
+	t.Parallel()
+	ring := testRing(t)
+	g := newGateway(t, Options{Keyring: ring})
+	g.bucket("rotated", "a")
+	h := map[string]string{sseHeader: "aws:kms", sseKeyHeader: "k"}
+	for _, key := range []string{"one", "two"} {
+		if a := g.send(call{method: "PUT", path: "/rotated/" + key, body: []byte(key), header: h}); a.status != 200 {
+			t.Fatal(a)
+		}
+		if _, err := ring.Rotate("k"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(want string) {
+		t.Helper()
+		for _, key := range []string{"one", "two"} {
+			if a := g.send(call{method: "GET", path: "/rotated/" + key}); a.String() != want || want == "200" && string(a.body) != key {
+				t.Errorf("%s: %v, want %s", key, a, want)
+			}
+		}
+	}
+	read("200")
+	if _, err := ring.SetEnabled("k", false); err != nil {
+		t.Fatal(err)
+	}
+	read("400 KMS.DisabledException")
+	if _, err := ring.SetEnabled("k", true); err != nil {
+		t.Fatal(err)
+	}
+	read("200")
+	_, one := g.head("rotated", "one")
+	_, two := g.head("rotated", "two")
+	a, err := sse.Decode(one.Encryption)
+	b, err2 := sse.Decode(two.Encryption)
+	if err != nil || err2 != nil || a.KeyVersion != 1 || b.KeyVersion != 2 {
+		t.Errorf("versions %d and %d, %v, %v", a.KeyVersion, b.KeyVersion, err, err2)
+	}
+}
+
+func TestBucketEncryption(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t)})
+	g.bucket("default", "a")
+	config := func(rule string) string {
+		return `<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule>` + rule + `</Rule></ServerSideEncryptionConfiguration>`
+	}
+	apply := func(inner string) string {
+		return "<ApplyServerSideEncryptionByDefault>" + inner + "</ApplyServerSideEncryptionByDefault>"
+	}
+	set := func(text string) reply {
+		return g.send(call{method: "PUT", path: "/default", query: "encryption=", body: []byte(text)})
+	}
+	ask := func() reply { return g.send(call{method: "GET", path: "/default", query: "encryption="}) }
+	put := func(h map[string]string) http.Header {
+		t.Helper()
+		a := g.send(call{method: "PUT", path: "/default/k", body: []byte("x"), header: h})
+		if a.status != 200 {
+			t.Fatalf("put: %v %s", a, a.message)
+		}
+		return a.header
+	}
+	if a := ask(); a.String() != "404 ServerSideEncryptionConfigurationNotFoundError" {
+		t.Errorf("at first: %v", a)
+	}
+	wantShown(t, "at first", put(nil), nil)
+	for name, c := range map[string]struct{ text, want string }{
+		"no rule":          {`<ServerSideEncryptionConfiguration/>`, "400 MalformedXML"},
+		"empty rule":       {config(""), "400 MalformedXML"},
+		"no algorithm":     {config(apply("")), "400 MalformedXML"},
+		"other algorithm":  {config(apply("<SSEAlgorithm>AES</SSEAlgorithm>")), "400 MalformedXML"},
+		"key of AES256":    {config(apply("<SSEAlgorithm>AES256</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>")), "400 InvalidArgument"},
+		"dsse":             {config(apply("<SSEAlgorithm>aws:kms:dsse</SSEAlgorithm>")), "501 NotImplemented"},
+		"unknown element":  {config(apply("<SSEAlgorithm>AES256</SSEAlgorithm><X/>")), "400 MalformedXML"},
+		"unknown blocking": {config("<BlockedEncryptionTypes><EncryptionType>X</EncryptionType></BlockedEncryptionTypes>"), "400 MalformedXML"},
+		"no XML":           {"x", "400 MalformedXML"},
+	} {
+		if a := set(c.text); a.String() != c.want {
+			t.Errorf("%s: %v, want %s", name, a, c.want)
+		}
+	}
+	for _, c := range []struct {
+		rule  string
+		shown map[string]string
+	}{
+		{apply("<SSEAlgorithm>AES256</SSEAlgorithm>"), map[string]string{sseHeader: "AES256"}},
+		{apply("<SSEAlgorithm>aws:kms</SSEAlgorithm><KMSMasterKeyID>k</KMSMasterKeyID>") + "<BucketKeyEnabled>true</BucketKeyEnabled>",
+			map[string]string{sseHeader: "aws:kms", sseKeyHeader: "k", sseBucketHeader: "true"}},
+		{apply("<SSEAlgorithm>aws:kms</SSEAlgorithm>"), map[string]string{sseHeader: "aws:kms", sseKeyHeader: keyring.DefaultKey}},
+	} {
+		if a := set(config(c.rule)); a.status != 200 {
+			t.Fatalf("%s: %v %s", c.rule, a, a.message)
+		}
+		wantShown(t, c.rule, put(nil), c.shown)
+		if got := ask(); got.status != 200 || !strings.Contains(string(got.body), between(c.rule, "<SSEAlgorithm>", "<")) || strings.Contains(string(got.body), "KMSMasterKeyID") != strings.Contains(c.rule, "KMSMasterKeyID") {
+			t.Errorf("%s is shown as %s", c.rule, got.body)
+		}
+		if got := g.send(call{method: "GET", path: "/default/k"}); string(got.body) != "x" {
+			t.Errorf("%s: %v", c.rule, got)
+		}
+		// What a request says goes before what the bucket does.
+		wantShown(t, "asked for AES256", put(map[string]string{sseHeader: "AES256"}), map[string]string{sseHeader: "AES256"})
+	}
+	if a := set(config(apply("<SSEAlgorithm>AES256</SSEAlgorithm>") + "<BlockedEncryptionTypes><EncryptionType>SSE-C</EncryptionType></BlockedEncryptionTypes>")); a.status != 200 {
+		t.Fatal(a)
+	}
+	if a := g.send(call{method: "PUT", path: "/default/k", body: []byte("x"), header: customerHeaders(ownCustomer, 1)}); a.String() != "403 AccessDenied" {
+		t.Errorf("SSE-C, blocked: %v", a)
+	}
+	for range 2 {
+		if a := g.send(call{method: "DELETE", path: "/default", query: "encryption="}); a.status != 204 {
+			t.Error(a)
+		}
+	}
+	if a := ask(); a.String() != "404 ServerSideEncryptionConfigurationNotFoundError" {
+		t.Errorf("removed: %v", a)
+	}
+	wantShown(t, "removed", put(nil), nil)
+}
+
+func TestGatewaysDefaultEncryption(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t), DefaultEncryption: "AES256"})
+	g.bucket("all", "a")
+	if a := g.send(call{method: "GET", path: "/all", query: "encryption="}); a.status != 200 || !strings.Contains(string(a.body), "<SSEAlgorithm>AES256</SSEAlgorithm>") {
+		t.Errorf("got %v %s", a, a.body)
+	}
+	a := g.send(call{method: "PUT", path: "/all/k", body: []byte("x")})
+	wantShown(t, "put", a.header, map[string]string{sseHeader: "AES256"})
+	if got := g.send(call{method: "GET", path: "/all/k"}); string(got.body) != "x" || len(g.blob("all", "k", "a")) != 17 {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestNoKeyring(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	g.bucket("none", "a")
+	if a := g.send(call{method: "PUT", path: "/none/k", body: []byte("x"), header: map[string]string{sseHeader: "AES256"}}); a.String() != "501 NotImplemented" {
+		t.Errorf("SSE-S3: %v", a)
+	}
+	own := customerHeaders(ownCustomer, 1)
+	if a := g.send(call{method: "PUT", path: "/none/k", body: []byte("x"), header: own}); a.status != 200 {
+		t.Errorf("SSE-C needs no keyring: %v", a)
+	}
+	if a := g.send(call{method: "GET", path: "/none/k", header: own}); string(a.body) != "x" {
+		t.Errorf("got %v", a)
+	}
+}
+
+func prefixes(list ...string) (all []netip.Prefix) {
+	for _, p := range list {
+		all = append(all, netip.MustParsePrefix(p))
+	}
+	return all
+}
+
+func crc64Of(b []byte) uint64 {
+	h := checksum.New(checksum.CRC64NVME).(hash.Hash64)
+	h.Write(b)
+	return h.Sum64()
+}
