@@ -69,18 +69,14 @@ type row struct {
 
 // rows reads rows of an object by their keys. An absent one is not in the answer; an absent object is errAbsent.
 func (c *cluster) rows(ctx context.Context, oid string, keys ...string) (map[string][]byte, error) {
-	var got map[string][]byte
-	err := c.call(ctx, func() error {
-		found, err := c.getRows(oid, keys)
-		if err == nil {
-			got = found
-		}
-		return err
-	})
-	if err != nil {
+	if err := alive(ctx); err != nil {
 		return nil, err
 	}
-	return got, nil
+	if err := c.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer c.leave()
+	return c.getRows(ctx, oid, keys)
 }
 
 // scan reads at most limit rows with a prefix, after a key, in order, and says whether there are more. Neither may have a NUL byte.

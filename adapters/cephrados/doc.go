@@ -52,7 +52,7 @@
 //
 // # Time and memory
 //
-// Calls of librados take no context. They run in goroutines (at most maxCalls), are left alone when the context ends, and end by
+// Calls of librados take no context. Reads of entries and bytes are canceled when theirs ends; others run in goroutines (at most maxCalls calls at all), are left alone then, and end by
 // options.timeout; the operation that makes a write visible is always waited for. Buffers come from a budget of bufferBudget per store; when it is used
 // up, each call goes on with one small buffer.
 //

@@ -85,21 +85,42 @@ static int change_rows(rados_ioctx_t pool, const char *oid, const char *cls, con
 	return ret;
 }
 
-// get_rows reads rows by their keys into memory that the caller frees.
-static int get_rows(rados_ioctx_t pool, const char *oid, const char *packed, size_t n, char **rows, size_t *length) {
+// A row_read is one read of rows by their keys.
+struct row_read {
+	rados_read_op_t op;
+	rados_completion_t completion;
+	rados_omap_iter_t found;
+	int step;
+};
+
+// begin_rows sends it; a failure leaves nothing.
+static int begin_rows(struct row_read *r, rados_ioctx_t pool, const char *oid, const char *packed, size_t n) {
 	const char **texts = malloc(2 * n * sizeof *texts);
 	size_t *lengths = malloc(2 * n * sizeof *lengths);
 	split(packed, n, texts, texts + n, lengths, lengths + n);
-	rados_read_op_t op = rados_create_read_op();
-	rados_omap_iter_t found = NULL;
-	int step = 0;
-	rados_read_op_omap_get_vals_by_keys2(op, texts, n, lengths, &found, &step);
-	int ret = rados_read_op_operate(op, pool, oid, 0);
+	r->op = rados_create_read_op();
+	r->found = NULL;
+	r->step = 0;
+	rados_read_op_omap_get_vals_by_keys2(r->op, texts, n, lengths, &r->found, &r->step);
+	free(texts);
+	free(lengths);
+	int ret = rados_aio_create_completion2(NULL, NULL, &r->completion);
+	if (ret == 0 && (ret = rados_aio_read_op_operate(r->op, pool, r->completion, oid, 0)) < 0)
+		rados_aio_release(r->completion);
+	if (ret < 0)
+		rados_release_read_op(r->op);
+	return ret;
+}
+
+// end_rows waits for the answer. The rows are in memory that the caller frees.
+static int end_rows(struct row_read *r, char **rows, size_t *length) {
+	rados_aio_wait_for_complete(r->completion);
+	int ret = rados_aio_get_return_value(r->completion);
 	if (ret == 0)
-		ret = step;
+		ret = r->step;
 	char *key, *value;
 	size_t key_length, value_length, room = 0, used = 0;
-	while (ret == 0 && (ret = rados_omap_get_next2(found, &key, &value, &key_length, &value_length)) == 0 && key != NULL) {
+	while (ret == 0 && (ret = rados_omap_get_next2(r->found, &key, &value, &key_length, &value_length)) == 0 && key != NULL) {
 		uint32_t l[2] = {key_length, value_length};
 		size_t more = sizeof l + key_length + value_length;
 		if (used + more > room)
@@ -110,19 +131,19 @@ static int get_rows(rados_ioctx_t pool, const char *oid, const char *packed, siz
 		used += more;
 	}
 	*length = used;
-	if (found != NULL)
-		rados_omap_get_end(found);
-	rados_release_read_op(op);
-	free(texts);
-	free(lengths);
+	if (r->found != NULL)
+		rados_omap_get_end(r->found);
+	rados_release_read_op(r->op);
 	return ret;
 }
 */
 import "C"
 
 import (
+	"context"
 	"encoding/binary"
 	"hash/crc32"
+	"runtime"
 	"unsafe"
 )
 
@@ -142,7 +163,7 @@ func (c *cluster) writeProven(oid string, b []byte, offset int64) (uint32, error
 	return ^binary.LittleEndian.Uint32(sums[4:]), err // Ceph leaves out the final inversion
 }
 
-// checksum asks the OSD for the CRC-32C of length bytes of an object. go-ceph has the call behind the tag ceph_preview only. The caller has entered.
+// checksum asks the OSD for the CRC-32C of length bytes of an object, which only tests do by itself (they cannot call C). The caller has entered.
 func (c *cluster) checksum(oid string, offset int64, length int) (uint32, error) {
 	var sums [8]byte
 	err := answer(C.rados_checksum(c.handle(), name(oid), C.LIBRADOS_CHECKSUM_TYPE_CRC32C, (*C.char)(unsafe.Pointer(&sumStart[0])), C.size_t(len(sumStart)),
@@ -174,15 +195,21 @@ func (c *cluster) changeRows(oid string, ch change) error {
 		text(removed), C.size_t(len(ch.remove)), text(set), C.size_t(len(ch.set))))
 }
 
-// getRows reads rows by their keys. The caller has entered.
-func (c *cluster) getRows(oid string, keys []string) (map[string][]byte, error) {
+// getRows reads rows by their keys, or gives up when ctx ends. The caller has entered.
+func (c *cluster) getRows(ctx context.Context, oid string, keys []string) (map[string][]byte, error) {
 	var wanted []byte
 	for _, key := range keys {
 		wanted = pack(wanted, key, nil)
 	}
+	r := (*C.struct_row_read)(C.malloc(C.sizeof_struct_row_read))
+	defer C.free(unsafe.Pointer(r))
+	if err := answer(C.begin_rows(r, c.handle(), name(oid), text(wanted), C.size_t(len(keys)))); err != nil {
+		return nil, err
+	}
+	defer C.rados_aio_release(r.completion)
 	var rows *C.char
 	var length C.size_t
-	err := answer(C.get_rows(c.handle(), name(oid), text(wanted), C.size_t(len(keys)), &rows, &length))
+	err := c.await(ctx, r.completion, func() error { return answer(C.end_rows(r, &rows, &length)) })
 	if rows != nil {
 		defer C.free(unsafe.Pointer(rows))
 	}
@@ -198,6 +225,42 @@ func (c *cluster) getRows(oid string, keys []string) (map[string][]byte, error) 
 		packed = packed[k+v:]
 	}
 	return found, nil
+}
+
+// await has end wait for a call under way, and cancels the call when ctx ends. Then the error is the context's.
+func (c *cluster) await(ctx context.Context, completion C.rados_completion_t, end func() error) error {
+	canceled := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(canceled)
+		C.rados_aio_cancel(c.handle(), completion) // where there is an answer already it does nothing
+	})
+	err := end()
+	if !stop() {
+		<-canceled
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// readNow fills b from an offset and says how much there was, or gives up when ctx ends. The caller has entered.
+func (c *cluster) readNow(ctx context.Context, oid string, b []byte, offset int64) (n int, err error) {
+	var completion C.rados_completion_t
+	if err := answer(C.rados_aio_create_completion2(nil, nil, &completion)); err != nil {
+		return 0, err
+	}
+	defer C.rados_aio_release(completion)
+	var pin runtime.Pinner
+	pin.Pin(unsafe.SliceData(b))
+	defer pin.Unpin()
+	if err := answer(C.rados_aio_read(c.handle(), name(oid), completion, text(b), C.size_t(len(b)), C.uint64_t(offset))); err != nil {
+		return 0, err
+	}
+	err = c.await(ctx, completion, func() error {
+		C.rados_aio_wait_for_complete(completion)
+		n = int(C.rados_aio_get_return_value(completion))
+		return answer(C.int(min(n, 0)))
+	})
+	return max(n, 0), err
 }
 
 // pack appends a row as split finds it.

@@ -252,6 +252,11 @@ func (b *body) ask() {
 		x := b.pieces.next(int64(len(buf.bytes)))
 		c := &chunk{buf: buf, n: x.length, done: make(chan struct{})}
 		b.ahead = append(b.ahead, c)
+		if len(b.ahead) == 1 && b.pieces.left == 0 { // there is nothing to do meanwhile
+			c.err = b.fetch(x, buf.bytes[:x.length])
+			close(c.done)
+			return
+		}
 		b.s.tasks.Go(func() {
 			defer close(c.done)
 			c.err = b.fetch(x, buf.bytes[:x.length])
@@ -263,7 +268,7 @@ func (b *body) fetch(x extent, into []byte) error {
 	if err := b.s.enter(b.ctx); err != nil {
 		return err
 	}
-	n, err := b.s.read(x.oid, into, x.offset)
+	n, err := b.s.readNow(b.ctx, x.oid, into, x.offset)
 	b.s.leave()
 	switch {
 	case err == errAbsent:

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ const (
 	inlineMost = 8 << 10
 )
 
-func shardObject(n int) string             { return fmt.Sprintf("gelato.index.%d", n) }
+func shardObject(n int) string             { return "gelato.index." + strconv.Itoa(n) }
 func dataObject(id string, n int64) string { return fmt.Sprintf("gelato.data.%s.%d", id, n) }
 func tableObject(id string) string         { return "gelato.parts." + id }
 

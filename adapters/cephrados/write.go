@@ -23,6 +23,8 @@ const (
 	// leaseTime is how long an intent holds; it is renewed while bytes come.
 	leaseTime  = 15 * time.Minute
 	renewAfter = leaseTime / 5
+	// atHand is how many bytes are read from a body before their checksums are computed: few enough to be in the cache of a core.
+	atHand = 128 << 10
 )
 
 // write is one attempt to store bytes: an intent in an index shard, then pieces in data objects.
@@ -35,6 +37,7 @@ type write struct {
 	intent bool   // the intent was written, or may have been
 	open   bool   // whether the commit has happened is not known
 	size   int64  // handed to send, or kept
+	crc    uint64 // of what was read
 	inline int    // the most that is kept
 	kept   []byte // all of the bytes, for a row; then there is no intent
 
@@ -112,7 +115,8 @@ func (w *write) fill(body io.Reader, size int64) (crc uint64, err error) {
 	for ended := false; !ended; {
 		buf := w.s.buffers.get(w.room(size), true)
 		var n int
-		n, ended, err = w.read(body, buf.bytes, size)
+		var sum uint32
+		n, sum, ended, err = w.read(body, buf.bytes, size)
 		if err != nil || n == 0 {
 			buf.release()
 			if err != nil {
@@ -120,17 +124,16 @@ func (w *write) fill(body io.Reader, size int64) (crc uint64, err error) {
 			}
 			continue
 		}
-		crc = crc64nvme.Update(crc, buf.bytes[:n])
 		if ended && w.size == 0 && n <= w.inline {
 			w.size, w.kept = int64(n), bytes.Clone(buf.bytes[:n])
 			buf.release()
-			return crc, nil
+			return w.crc, nil
 		}
-		if err := w.send(buf, n); err != nil {
+		if err := w.send(buf, n, sum); err != nil {
 			return 0, err
 		}
 	}
-	return crc, w.wait()
+	return w.crc, w.wait()
 }
 
 // room is how many bytes the next piece may have. One byte more than a known size is looked for by read itself.
@@ -142,9 +145,15 @@ func (w *write) room(size int64) int64 {
 	return room
 }
 
-// read fills b and says whether the body has ended.
-func (w *write) read(body io.Reader, b []byte, size int64) (n int, ended bool, err error) {
-	n, err = w.readFull(body, b)
+// read fills b and says whether the body has ended, and what the CRC-32C of the bytes is. Both checksums go over bytes while the processor has them at hand.
+func (w *write) read(body io.Reader, b []byte, size int64) (n int, sum uint32, ended bool, err error) {
+	for n < len(b) && err == nil {
+		var more int
+		more, err = w.readFull(body, b[n:min(n+atHand, len(b))])
+		w.crc = crc64nvme.Update(w.crc, b[n:n+more])
+		sum = crc32.Update(sum, castagnoli, b[n:n+more])
+		n += more
+	}
 	total := w.size + int64(n)
 	if err == nil && total == size { // does it end here?
 		var probe [1]byte
@@ -154,13 +163,13 @@ func (w *write) read(body io.Reader, b []byte, size int64) (n int, ended bool, e
 	}
 	switch {
 	case size >= 0 && total > size:
-		return 0, false, errs.Newf(errs.InvalidArgument, "the body is longer than its size of %d bytes", size).Because("BodyTooLong")
+		return 0, 0, false, errs.Newf(errs.InvalidArgument, "the body is longer than its size of %d bytes", size).Because("BodyTooLong")
 	case err == io.EOF && total < size:
-		return 0, false, errs.Newf(errs.InvalidArgument, "the body ended after %d of %d bytes", total, size).Because("IncompleteBody")
+		return 0, 0, false, errs.Newf(errs.InvalidArgument, "the body ended after %d of %d bytes", total, size).Because("IncompleteBody")
 	case err != nil && err != io.EOF:
-		return 0, false, err
+		return 0, 0, false, err
 	}
-	return n, err == io.EOF, nil
+	return n, sum, err == io.EOF, nil
 }
 
 // readFull fills b, and ends with io.EOF at the end of the body; what ended the write meanwhile counts before the next read.
@@ -185,7 +194,7 @@ func (w *write) readFull(body io.Reader, b []byte) (n int, err error) {
 }
 
 // send hands the first n bytes of buf over to be stored. The first one waits until the intent is.
-func (w *write) send(buf *buffer, n int) error {
+func (w *write) send(buf *buffer, n int, sum uint32) error {
 	err := w.keep()
 	if !w.intent {
 		err = w.lease()
@@ -207,7 +216,7 @@ func (w *write) send(buf *buffer, n int) error {
 		defer w.pieces.Done()
 		defer buf.release()
 		defer func() { <-w.ahead }()
-		if err := w.store(oid, buf.bytes[:n], offset); err != nil {
+		if err := w.store(oid, buf.bytes[:n], offset, sum); err != nil {
 			w.cancel(err)
 		}
 	})
@@ -223,16 +232,16 @@ func (w *write) place(at int64) (oid string, offset int64) {
 }
 
 // store writes a piece and has the OSD prove that it has it.
-func (w *write) store(oid string, b []byte, offset int64) error {
+func (w *write) store(oid string, b []byte, offset int64, sum uint32) error {
 	if err := w.s.enter(w.ctx); err != nil {
 		return err
 	}
 	defer w.s.leave()
-	sum, err := w.s.writeProven(oid, b, offset)
+	has, err := w.s.writeProven(oid, b, offset)
 	if err != nil {
 		return fail("write data", err)
 	}
-	if sum != crc32.Checksum(b, castagnoli) {
+	if has != sum {
 		return errs.New(errs.DataLoss, "the cluster stored other bytes than it was sent", nil)
 	}
 	return nil
