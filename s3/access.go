@@ -2,7 +2,6 @@ package s3
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/s3/catalog"
@@ -16,9 +15,7 @@ type access struct {
 	key       string // empty: the bucket itself
 	versionID string // when a version was named
 
-	prefix string            // what a listing of keys is asked about, when that is not in the query
-	tags   map[string]string // what the request gives the object, when that is not in a header
-	until  time.Time         // the same of its retention
+	prefix string // what a listing of keys is asked about, when that is not in the query
 }
 
 // admit finds the bucket of a request and checks that the caller may do what the operation does.

@@ -2,7 +2,7 @@ package s3
 
 import (
 	"crypto/tls"
-	"math"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -14,7 +14,6 @@ import (
 	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/s3/catalog"
 	"github.com/opensds/gelato/s3/policy"
-	"github.com/opensds/gelato/s3/tagging"
 )
 
 // resourceAccount owns every bucket: there is one tenant.
@@ -28,8 +27,10 @@ type conditionKeys struct {
 	r *request
 	a access
 
-	one  [1]string
-	head *catalog.Object
+	one   [1]string
+	head  *catalog.Object
+	begun http.Header // what the multipart upload was begun with
+	body  *asked      // what the body of the request asks for
 }
 
 var _ policy.Context = (*conditionKeys)(nil)
@@ -48,15 +49,11 @@ func (c *conditionKeys) Values(k policy.Key) ([]string, error) {
 		}
 		return c.some(o.Tags, k.Tag), nil
 	case "requestobjecttag":
-		return c.some(c.newTags(), k.Tag), nil
+		tags, err := c.newTags()
+		return c.some(tags, k.Tag), err
 	case "requestobjecttagkeys":
-		tags := c.newTags()
-		names := make([]string, 0, len(tags))
-		for name := range tags {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		return names, nil
+		tags, err := c.newTags()
+		return slices.Sorted(maps.Keys(tags)), err
 	case "versionid":
 		return c.unless(c.a.versionID), nil
 	case "prefix":
@@ -74,10 +71,10 @@ func (c *conditionKeys) Values(k policy.Key) ([]string, error) {
 		return c.signature(name), nil
 	case "objectcreationoperation":
 		return c.text(strconv.FormatBool(createsObject(c.r.operation))), nil
-	case "object-lock-remaining-retention-days":
-		return c.remainingDays(), nil
+	case "object-lock-mode", "object-lock-retain-until-date", "object-lock-legal-hold", "object-lock-remaining-retention-days":
+		return c.lock(name)
 	}
-	return c.header(name), nil
+	return c.header(name)
 }
 
 func (c *conditionKeys) text(v string) []string {
@@ -113,58 +110,6 @@ func (c *conditionKeys) object() (catalog.Object, error) {
 		c.head = &o
 	}
 	return *c.head, nil
-}
-
-// newTags are the tags that the request gives an object; none when they cannot be read, which the operation refuses.
-func (c *conditionKeys) newTags() map[string]string {
-	if c.a.tags != nil {
-		return c.a.tags
-	}
-	h := c.r.Header.Get("X-Amz-Tagging")
-	if h == "" || c.readsSource() {
-		return nil
-	}
-	set, err := tagging.ParseHeader(h)
-	if err != nil {
-		return nil
-	}
-	return set
-}
-
-// readsSource reports whether the question is about the source of a copy, which the headers for the new object do not concern.
-func (c *conditionKeys) readsSource() bool {
-	return strings.HasPrefix(c.a.action, "s3:Get") && len(c.r.Header["X-Amz-Copy-Source"]) > 0
-}
-
-// header is the value of a key that is the header of the same name.
-func (c *conditionKeys) header(name string) []string {
-	if c.readsSource() {
-		return nil
-	}
-	switch {
-	case strings.HasPrefix(name, "object-lock-"):
-		return c.r.Header[http.CanonicalHeaderKey("x-amz-"+name)]
-	case name == "x-amz-copy-source":
-		bucket, key, _, err := parseCopySource(c.r.Header.Get("X-Amz-Copy-Source"))
-		if err != nil {
-			return nil
-		}
-		return c.text(bucket + "/" + key)
-	case strings.HasPrefix(name, "x-amz-"), name == "if-match", name == "if-none-match":
-		return c.r.Header[http.CanonicalHeaderKey(name)]
-	}
-	return nil
-}
-
-func (c *conditionKeys) remainingDays() []string {
-	until := c.a.until
-	if until.IsZero() {
-		var err error
-		if until, err = time.Parse(time.RFC3339, c.r.Header.Get("X-Amz-Object-Lock-Retain-Until-Date")); err != nil {
-			return nil
-		}
-	}
-	return c.text(strconv.FormatInt(int64(math.Ceil(until.Sub(c.s.o.Now()).Hours()/24)), 10))
 }
 
 // createsObject reports whether an operation with s3:PutObject makes an object visible, as against parts of one.

@@ -39,7 +39,7 @@ func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error
 	o.Encryption = seal.encoded()
 	u, err := s.catalog.CreateUpload(r.Context(), catalog.Upload{
 		Bucket: b, Key: r.key, Initiator: r.auth.User, Attributes: o.Attributes, Headers: o.Headers, Metadata: o.Metadata, StorageClass: class,
-		ChecksumAlgorithm: string(algorithm), ChecksumType: kind,
+		ChecksumAlgorithm: string(algorithm), ChecksumType: kind, Described: describedBy(r.Header),
 	})
 	if err != nil {
 		return err

@@ -144,8 +144,9 @@ type Upload struct {
 	Bucket            Bucket
 	Key               string
 	Initiated         time.Time
-	Initiator         string   // the user who began it; empty: nobody known
-	Location          Location // where the parts and the object go
+	Initiator         string            // the user who began it; empty: nobody known
+	Described         map[string]string // headers that it was begun with, for policies to judge its parts by
+	Location          Location          // where the parts and the object go
 	NativeID          string
 	Headers           adapters.ContentHeaders
 	Metadata          map[string]string

@@ -59,6 +59,7 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 	w.str("ni", u.NativeID)
 	w.headers("h", u.Headers)
 	w.pairs("md", u.Metadata)
+	w.pairs("dh", u.Described)
 	w.str("sc", u.StorageClass)
 	w.str("ca", u.ChecksumAlgorithm)
 	w.str("ct", u.ChecksumType)
@@ -125,6 +126,8 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 			u.Headers, good = readHeaders(e.val)
 		case "md":
 			u.Metadata, good = readPairs(e.val)
+		case "dh":
+			u.Described, good = readPairs(e.val)
 		case "sc":
 			u.StorageClass = e.str()
 		case "ca":
