@@ -55,6 +55,9 @@ const StandardClass = "STANDARD"
 // readableClasses are those of S3 whose objects can be read at once: they differ from one another in price and durability, not in what a client can do.
 var readableClasses = []string{StandardClass, "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "REDUCED_REDUNDANCY", "GLACIER_IR", "EXPRESS_ONEZONE"}
 
+// Archived reports whether objects of a class, by S3's name, must be restored before they can be read.
+func Archived(class string) bool { return class == "GLACIER" || class == "DEEP_ARCHIVE" }
+
 // Class says how the store keeps an object for which the storage class is asked, and how the object is shown afterwards. "" is the store's default, in both.
 //
 //   - A class of the store's own is used and shown. So is one that S3 has another name for, by the name that was asked.

@@ -26,7 +26,7 @@ func statusOf(s3code string) int {
 		return http.StatusBadRequest
 	case "AccessForbidden":
 		return http.StatusForbidden
-	case "AccessDenied", "InvalidAccessKeyId", "RequestTimeTooSkewed", "SignatureDoesNotMatch":
+	case "AccessDenied", "InvalidAccessKeyId", "InvalidObjectState", "RequestTimeTooSkewed", "SignatureDoesNotMatch":
 		return http.StatusForbidden
 	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchWebsiteConfiguration":
 		return http.StatusNotFound
@@ -101,6 +101,10 @@ func notImplemented(what string) error {
 func storeFailed(err error) error {
 	if errs.ReasonOf(err) == "MetadataTooLarge" {
 		return errs.New(errs.InvalidArgument, "Your metadata headers exceed the maximum allowed metadata size", err).Because("MetadataTooLarge")
+	}
+	switch errs.ReasonOf(err) {
+	case "InvalidObjectState", "BlobArchived":
+		return errs.New(errs.PermissionDenied, "The operation is not valid for the object's storage class", err).Because("InvalidObjectState")
 	}
 	switch errs.CodeOf(err) {
 	case errs.ResourceExhausted:

@@ -137,6 +137,15 @@ func TestUploadPartCopy(t *testing.T) {
 	}
 }
 
+// The suite of Ceph, which S3 passes, names a part twice: the last word counts.
+func TestCompleteNamesAPartTwice(t *testing.T) {
+	t.Parallel()
+	list, err := parseComplete([]byte("<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>a</ETag></Part><Part><PartNumber>1</PartNumber><ETag>b</ETag></Part></CompleteMultipartUpload>"))
+	if err != nil || len(list) != 1 || list[0].ETag != "b" {
+		t.Errorf("got %v, %v", list, err)
+	}
+}
+
 func TestMultipartRefusals(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, Options{})
@@ -167,13 +176,14 @@ func TestMultipartRefusals(t *testing.T) {
 		"complete: no list":     {call{method: "POST", path: path, query: id, body: list()}, "400 MalformedXML"},
 		"complete: no XML":      {call{method: "POST", path: path, query: id, body: []byte("x")}, "400 MalformedXML"},
 		"complete: order":       {call{method: "POST", path: path, query: id, body: list(part(2, e2), part(1, e1))}, "400 InvalidPartOrder"},
-		"complete: twice":       {call{method: "POST", path: path, query: id, body: list(part(1, e1), part(1, e1))}, "400 InvalidPartOrder"},
+		"complete: twice":       {call{method: "POST", path: path, query: id, body: list(part(1, e1), part(2, e2), part(1, e1))}, "400 InvalidPartOrder"},
 		"complete: absent part": {call{method: "POST", path: path, query: id, body: list(part(1, e1), part(3, e2))}, "400 InvalidPart"},
 		"complete: other ETag":  {call{method: "POST", path: path, query: id, body: list(part(1, e2))}, "400 InvalidPart"},
 		"complete: too small":   {call{method: "POST", path: path, query: id, body: list(part(1, e1), part(2, e2))}, "400 EntityTooSmall"},
 		"complete: other size":  {call{method: "POST", path: path, query: id, body: list(part(1, e1)), header: map[string]string{"X-Amz-Mp-Object-Size": "7"}}, "400 InvalidRequest"},
 		"complete: other type":  {call{method: "POST", path: path, query: id, body: list(part(1, e1)), header: map[string]string{"X-Amz-Checksum-Type": "FULL_OBJECT"}}, "400 InvalidRequest"},
 		"complete: other sum":   {call{method: "POST", path: path, query: id, body: list(part(1, e1)), header: map[string]string{"X-Amz-Checksum-Crc32": "AAAAAA==-1"}}, "400 BadDigest"},
+		"complete: no sums":     {call{method: "POST", path: path, query: id, body: list(part(1, e1))}, "400 InvalidRequest"},
 		"complete: other id":    {call{method: "POST", path: path, query: "uploadId=x", body: list(part(1, e1))}, "404 NoSuchUpload"},
 		"abort: other id":       {call{method: "DELETE", path: path, query: "uploadId=x"}, "404 NoSuchUpload"},
 		"list: other id":        {call{method: "GET", path: path, query: "uploadId=x"}, "404 NoSuchUpload"},

@@ -76,12 +76,12 @@ func parseComplete(body []byte) ([]catalog.CompletedPart, error) {
 	if len(c.Parts) == 0 || len(c.Parts) > maxParts {
 		return nil, malformedXML(nil)
 	}
-	list := make([]catalog.CompletedPart, len(c.Parts))
-	for i, p := range c.Parts {
+	list := make([]catalog.CompletedPart, 0, len(c.Parts))
+	for _, p := range c.Parts {
 		if p.PartNumber < 1 || p.PartNumber > maxParts || p.ETag == "" {
 			return nil, malformedXML(nil)
 		}
-		list[i] = catalog.CompletedPart{N: p.PartNumber, ETag: bareETag(p.ETag)}
+		one := catalog.CompletedPart{N: p.PartNumber, ETag: bareETag(p.ETag)}
 		for _, sum := range [...]struct {
 			a    checksum.Algorithm
 			text string
@@ -93,11 +93,16 @@ func parseComplete(body []byte) ([]catalog.CompletedPart, error) {
 			if err != nil {
 				return nil, err
 			}
-			if list[i].Checksums == nil {
-				list[i].Checksums = map[string][]byte{}
+			if one.Checksums == nil {
+				one.Checksums = map[string][]byte{}
 			}
-			list[i].Checksums[string(sum.a)] = raw
+			one.Checksums[string(sum.a)] = raw
 		}
+		if last := len(list) - 1; last >= 0 && list[last].N == one.N { // named again: the last word counts, as with S3
+			list[last] = one
+			continue
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }
@@ -113,7 +118,7 @@ func expected(h http.Header) (map[string][]byte, error) {
 		text, _, _ = strings.Cut(text, "-")
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(raw) != a.Size() {
-			return nil, fail("InvalidRequest", "Value for %s header is invalid.", strings.ToLower(sumHeader(a)))
+			return nil, fail("BadDigest", "The %s you specified is no such checksum.", a)
 		}
 		if m == nil {
 			m = map[string][]byte{}

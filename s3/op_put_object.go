@@ -11,12 +11,12 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	if r.query.Has("partNumber") || r.query.Has("versionId") {
 		return fail("InvalidArgument", "This operation does not accept the query parameters partNumber and versionId without uploadId")
 	}
+	if unsized(r) {
+		return fail("MissingContentLength", "You must provide the Content-Length HTTP header.")
+	}
 	body, err := s.payload(r, wants{md5: true})
 	if err != nil {
 		return err
-	}
-	if body.size < 0 {
-		return fail("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
 	done, err := s.put(r, body)
 	if err != nil {
@@ -30,6 +30,11 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	h["Content-Length"] = []string{"0"}
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// unsized reports whether a request tells nothing of its body: neither its length nor that it comes in chunks, which HTTP takes for an empty one and S3 for a mistake.
+func unsized(r *request) bool {
+	return r.ContentLength == 0 && r.Request.Header["Content-Length"] == nil
 }
 
 // put makes an object of a body, whose size may be unknown, and of what the headers say of it.

@@ -23,7 +23,7 @@ func (s *Service) uploadPart(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if body.size < 0 {
+	if body.size < 0 || unsized(r) {
 		return fail("MissingContentLength", "You must provide the Content-Length HTTP header.")
 	}
 	if u.ChecksumAlgorithm != "" && string(body.claim.algorithm) != u.ChecksumAlgorithm {

@@ -381,7 +381,7 @@ func claimed(h http.Header) (claim, error) {
 func decodeSum(a checksum.Algorithm, text string) ([]byte, error) {
 	sum, err := base64.StdEncoding.DecodeString(text)
 	if err != nil || len(sum) != a.Size() {
-		return nil, fail("InvalidRequest", "Value for x-amz-checksum-%s header is invalid.", strings.ToLower(string(a)))
+		return nil, fail("BadDigest", "The %s you specified is no such checksum.", a) // so it cannot be that of the data
 	}
 	return sum, nil
 }

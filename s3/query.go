@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -72,7 +73,15 @@ func checkKey(key string) error {
 
 // intParam reads a whole number of a query, def when it is absent, and cuts it to most.
 func intParam(q url.Values, name string, def, most int) (int, error) {
-	text := q.Get(name)
+	return number(q.Get(name), name, def, most)
+}
+
+// intHeader is intParam of a header, whose name is canonical.
+func intHeader(h http.Header, name string, def, most int) (int, error) {
+	return number(h.Get(name), strings.ToLower(name), def, most)
+}
+
+func number(text, name string, def, most int) (int, error) {
 	if text == "" {
 		return def, nil
 	}

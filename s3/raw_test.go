@@ -26,6 +26,7 @@ type call struct {
 	body                []byte
 	length              int // what Content-Length says, when it is not the body's
 	chunkedTransfer     bool
+	noLength            bool // no Content-Length, no body
 	access, secret      string
 	region              string
 	hash                string // of the payload
@@ -112,6 +113,7 @@ func (g *gateway) send(c call) reply {
 	var wire bytes.Buffer
 	fmt.Fprintf(&wire, "%s %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", c.method, r.URL.RequestURI(), r.Host)
 	switch {
+	case c.noLength:
 	case c.chunkedTransfer:
 		wire.WriteString("Transfer-Encoding: chunked\r\n")
 	case c.length > 0:

@@ -64,6 +64,7 @@ func operations() []operation {
 		{"DeleteObjects", http.MethodPost, onBucket, "delete", "", "", "", (*Service).deleteObjects},
 		{"PostObject", http.MethodPost, onBucket, "", "", "", "", (*Service).postObject},
 
+		{"GetObjectAttributes", http.MethodGet, onObject, "attributes", "", "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes", (*Service).getObjectAttributes},
 		{"GetObjectTagging", http.MethodGet, onObject, "tagging", "", "s3:GetObjectTagging", "s3:GetObjectVersionTagging", (*Service).getObjectTagging},
 		{"ListParts", http.MethodGet, onObject, "uploadId", "", "s3:ListMultipartUploadParts", "", (*Service).listParts},
 		{"GetObject", http.MethodGet, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).getObject},
@@ -73,6 +74,7 @@ func operations() []operation {
 		{"UploadPart", http.MethodPut, onObject, "uploadId", "", "s3:PutObject", "", (*Service).uploadPart},
 		{"CopyObject", http.MethodPut, onObject, "", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).copyObject},
 		{"PutObject", http.MethodPut, onObject, "", "", "s3:PutObject", "", (*Service).putObject},
+		{"RestoreObject", http.MethodPost, onObject, "restore", "", "s3:RestoreObject", "", (*Service).restoreObject},
 		{"CreateMultipartUpload", http.MethodPost, onObject, "uploads", "", "s3:PutObject", "", (*Service).createMultipartUpload},
 		{"CompleteMultipartUpload", http.MethodPost, onObject, "uploadId", "", "s3:PutObject", "", (*Service).completeMultipartUpload},
 		{"AbortMultipartUpload", http.MethodDelete, onObject, "uploadId", "", "s3:AbortMultipartUpload", "", (*Service).abortMultipartUpload},

@@ -68,7 +68,6 @@ func unbuilt() []operation {
 		row("DeleteObjectAnnotation", http.MethodDelete, onObject, "annotation"),
 		row("GetObjectAcl", http.MethodGet, onObject, "acl"),
 		row("GetObjectAnnotation", http.MethodGet, onObject, "annotation&annotationName"),
-		row("GetObjectAttributes", http.MethodGet, onObject, "attributes"),
 		row("GetObjectLegalHold", http.MethodGet, onObject, "legal-hold"),
 		row("GetObjectRetention", http.MethodGet, onObject, "retention"),
 		row("GetObjectTorrent", http.MethodGet, onObject, "torrent"),
@@ -78,7 +77,6 @@ func unbuilt() []operation {
 		row("PutObjectLegalHold", http.MethodPut, onObject, "legal-hold"),
 		row("PutObjectRetention", http.MethodPut, onObject, "retention"),
 		row("RenameObject", http.MethodPut, onObject, "renameObject"),
-		row("RestoreObject", http.MethodPost, onObject, "restore"),
 		row("SelectObjectContent", http.MethodPost, onObject, "select"),
 		row("UpdateObjectEncryption", http.MethodPut, onObject, "encryption"),
 	}
