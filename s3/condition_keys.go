@@ -182,7 +182,7 @@ func (c *conditionKeys) global(name string) []string {
 		}
 		return c.text(host)
 	case "securetransport":
-		return c.text(strconv.FormatBool(c.r.TLS != nil))
+		return c.text(strconv.FormatBool(c.s.secure(c.r)))
 	case "useragent":
 		return c.r.Header["User-Agent"]
 	case "referer":

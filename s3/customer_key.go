@@ -3,9 +3,9 @@ package s3
 import (
 	"crypto/md5"
 	"encoding/base64"
-	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/opensds/gelato/s3/sse"
@@ -60,28 +60,26 @@ func (c *customer) show(h http.Header) {
 	h[ownCustomer+"Key-Md5"] = []string{c.md5}
 }
 
-// private says whether nobody on a network can read a request along: it came over TLS, or to this machine over TLS that a trusted proxy took off, or from this very machine.
+// private says whether nobody on a network can read a request along: it came over TLS, or from this very machine, unless a proxy there says that it got it in clear.
 func (s *Service) private(r *request) bool {
-	if r.TLS != nil || s.o.PlainCustomerKeys {
+	if s.o.PlainCustomerKeys || s.secure(r) {
 		return true
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	from, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	from = from.Unmap()
 	proto := r.Header.Get("X-Forwarded-Proto")
-	if from.IsLoopback() {
-		return proto == "" || strings.EqualFold(proto, "https")
+	return peer(r).IsLoopback() && (proto == "" || strings.EqualFold(proto, "https"))
+}
+
+// secure says whether a request came over TLS, to this service or to a trusted proxy.
+func (s *Service) secure(r *request) bool {
+	if r.TLS != nil {
+		return true
 	}
-	for _, p := range s.o.TrustedProxies {
-		if p.Contains(from) {
-			return strings.EqualFold(proto, "https")
-		}
-	}
-	return false
+	from := peer(r)
+	return slices.ContainsFunc(s.o.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(from) }) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// peer is the address that a request came from.
+func peer(r *request) netip.Addr {
+	from, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero Addr is nobody's
+	return from.Addr().Unmap()
 }

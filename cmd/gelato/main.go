@@ -11,6 +11,7 @@ import (
 	"github.com/opensds/gelato/cmd/gelato/certs"
 	"github.com/opensds/gelato/cmd/gelato/client"
 	"github.com/opensds/gelato/cmd/gelato/health"
+	"github.com/opensds/gelato/cmd/gelato/kms"
 	"github.com/opensds/gelato/cmd/gelato/serve"
 	"github.com/opensds/gelato/cmd/gelato/up"
 	"github.com/opensds/gelato/internal/run"
@@ -24,7 +25,7 @@ func main() {
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(up.Command(), serve.Command(), serve.ConfigCommand())
-	root.AddCommand(certs.Command(), certs.SecretsCommand(), health.Command())
+	root.AddCommand(certs.Command(), certs.SecretsCommand(), health.Command(), kms.Command())
 	root.AddCommand(client.Commands()...)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "gelato:", client.Message(err))

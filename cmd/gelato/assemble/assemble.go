@@ -8,6 +8,7 @@ package assemble
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/opensds/gelato/internal/run"
 	"github.com/opensds/gelato/internal/seal"
 	"github.com/opensds/gelato/internal/telemetry"
+	"github.com/opensds/gelato/s3/keyring"
 )
 
 // Drain is how long requests under way may take to finish once the process is told to end.
@@ -35,7 +37,8 @@ type Deps struct {
 	Box       *seal.Box
 	Queue     queue.Queue
 	Peers     Peers
-	Stores    *pool.Pool // opened stores, from NewStores
+	Stores    *pool.Pool    // opened stores, from NewStores
+	Keyring   *keyring.Ring // keys of the gateway's encryption, from OpenKeyring; may be nil
 }
 
 // Peers are the connections to the services that others call.
@@ -48,6 +51,7 @@ type Options struct {
 
 	Region        string        // s3, backend: the gateway's region
 	Domains       []string      // s3: of virtual-host style requests
+	Encryption    Encryption    // s3
 	RefuseSigV2   bool          // s3: Signature Version 2 is refused
 	GarbageGrace  time.Duration // s3: how long replaced bytes stay
 	SweepInterval time.Duration // s3: between two passes of the journal's readers
@@ -56,6 +60,13 @@ type Options struct {
 	LeaderTTL     time.Duration // s3, dataflow, scheduler: how long a lost process holds its shards and its leadership; LeaseTTL if that is shorter than its default
 
 	Tasks, Objects, Large, Parts int // datamover: what it does at once
+}
+
+// Encryption is what s3 does about encryption by itself.
+type Encryption struct {
+	Default string         // of buckets without an encryption configuration: AES256, aws:kms; empty: none
+	Plain   bool           // take keys of SSE-C over connections that others can read along
+	Proxies []netip.Prefix // whose X-Forwarded-Proto is believed
 }
 
 // leader is LeaderTTL with its default.

@@ -70,11 +70,14 @@ func S3(_ context.Context, d Deps, o Options) (*Service, error) {
 	}
 	front, err := s3.New(s3.Deps{Catalog: heads, Places: d.Stores, Backends: backendpb.NewBackendsClient(d.Peers.Backend),
 		Identity: identitypb.NewIdentityClient(d.Peers.API), Secrets: d.Box},
-		s3.Options{Region: o.Region, Domains: o.Domains, RefuseV2: o.RefuseSigV2, Log: log, Metrics: d.Telemetry.Registry})
+		s3.Options{Region: o.Region, Domains: o.Domains, RefuseV2: o.RefuseSigV2, Keyring: d.Keyring, DefaultEncryption: o.Encryption.Default,
+			PlainCustomerKeys: o.Encryption.Plain, TrustedProxies: o.Encryption.Proxies, Log: log, Metrics: d.Telemetry.Registry})
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Name: "s3", Register: func(g grpc.ServiceRegistrar) { catalogrpc.New(heads, catalogrpc.Options{Log: log}).Register(g) },
+	return &Service{Name: "s3", Register: func(g grpc.ServiceRegistrar) {
+		catalogrpc.New(heads, catalogrpc.Options{Log: log, Encrypts: o.Encryption.Default != ""}).Register(g)
+	},
 		Handler: front.Handler(), Loops: []run.Part{{Name: "catalog", Run: heads.Run, Drain: Drain}}}, nil
 }
 

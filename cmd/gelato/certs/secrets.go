@@ -15,6 +15,7 @@ import (
 	"github.com/opensds/gelato/internal/certs"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/seal"
+	"github.com/opensds/gelato/s3/keyring"
 )
 
 // renewBefore is how long before a certificate's end SecretsCommand makes a new one.
@@ -26,9 +27,9 @@ func SecretsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "secrets --dir DIR", Short: "Make what the services of a new cluster keep secret, one folder for each", Args: cobra.NoArgs,
 		Long: "Make the secrets of a development cluster: DIR/authority with ca.crt, ca.key and master.key, and DIR/SERVICE with no more than\n" +
-			"that service needs: ca.crt, its certificate and key, master.key where it opens credentials, and root-credentials for api.\n" +
+			"that service needs: ca.crt, its certificate and key, master.key where it opens credentials, kms.keyring for s3, and root-credentials for api.\n" +
 			"What is there stays; a certificate that ends within 60 days is made anew. So it may be run at every start.\n" +
-			"Keep a copy of DIR/authority/master.key: without it the credentials of backends and users are lost.",
+			"Keep a copy of DIR/authority/master.key and DIR/s3/kms.keyring: without them the credentials of backends and users, and encrypted objects, are lost.",
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := s.make(); err != nil {
 				return err
@@ -62,7 +63,8 @@ func (s *secrets) make() error {
 		return err
 	}
 	master := filepath.Join(own, "master.key")
-	if _, err := seal.Load(master, true); err != nil {
+	box, err := seal.Load(master, true)
+	if err != nil {
 		return err
 	}
 	key, err := os.ReadFile(master)
@@ -80,6 +82,9 @@ func (s *secrets) make() error {
 		if err := same(filepath.Join(dir, "master.key"), key); err != nil {
 			return err
 		}
+	}
+	if _, err := keyring.Open(filepath.Join(s.dir, "s3", "kms.keyring"), box, true, keyring.Options{}); err != nil {
+		return err
 	}
 	root := filepath.Join(s.dir, "api", "root-credentials")
 	if _, err := os.Lstat(root); !errors.Is(err, fs.ErrNotExist) {

@@ -53,7 +53,7 @@ func TestSecretsGiveEachServiceItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	made := files(t, dir)
-	want := []string{"api/root-credentials", "authority/ca.crt", "authority/ca.key", "authority/master.key"}
+	want := []string{"api/root-credentials", "authority/ca.crt", "authority/ca.key", "authority/master.key", "s3/kms.keyring"}
 	for _, s := range services() {
 		want = append(want, s+"/ca.crt", s+"/"+s+".crt", s+"/"+s+".key")
 		if s != "dataflow" {

@@ -96,6 +96,9 @@ func serve(ctx context.Context, s *settings, tel *telemetry.Telemetry, out io.Wr
 	if d.Cluster, err = assemble.Identify(ctx, d.State, d.Box, tel.Log); err != nil {
 		return err
 	}
+	if d.Keyring, err = assemble.OpenKeyring(ctx, d, s.encryption.KeyringFile, false); err != nil {
+		return err
+	}
 	if s.has("scheduler", "datamover") { // they serve nobody: what they still ask their peers is for themselves, and these may be gone as well
 		defer context.AfterFunc(ctx, func() { time.AfterFunc(handBack, closePeers) })()
 	}

@@ -27,6 +27,7 @@ type settings struct {
 	tls                            rpc.Files
 	tokenFile                      string
 	logLevel, logFormat            string
+	encryption                     assemble.EncryptionFlags
 	sigV2                          bool
 	o                              assemble.Options
 }
@@ -94,6 +95,7 @@ func (s *settings) own(f *pflag.FlagSet) {
 		f.StringVar(&s.o.Region, "s3-region", "us-east-1", "the region that S3 clients sign with")
 		f.StringSliceVar(&s.o.Domains, "s3-domain", nil, "domains of virtual-host style requests: bucket.DOMAIN")
 		f.BoolVar(&s.sigV2, "s3-sigv2", true, "whether Signature Version 2 of old S3 clients is accepted")
+		s.encryption.Add(f, "; `gelato kms init` makes one. Empty: both are refused")
 		f.DurationVar(&s.o.GarbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 		f.DurationVar(&s.o.SweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
 		f.DurationVar(&s.o.WriteTTL, "write-ttl", 30*time.Second, "how long a write may be out of touch before it is given up")
@@ -138,6 +140,11 @@ func (s *settings) validate() error {
 	}
 	if s.has("s3", "backend") && s.o.Region == "" {
 		bad("--s3-region must not be empty")
+	}
+	if e, err := s.encryption.Encryption(); err != nil {
+		problems = append(problems, err)
+	} else {
+		s.o.Encryption = e
 	}
 	if s.has("s3") && (s.o.GarbageGrace < 0 || s.o.SweepInterval <= 0) {
 		bad("--garbage-grace must not be negative, --sweep-interval must be positive")

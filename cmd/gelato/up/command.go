@@ -24,6 +24,7 @@ type settings struct {
 	sigV2                                      bool
 	garbageGrace, sweepInterval, ttl, writeTTL time.Duration
 	masterKeyFile                              string
+	encryption                                 assemble.EncryptionFlags
 	logLevel, logFormat                        string
 }
 
@@ -50,6 +51,7 @@ func Command() *cobra.Command {
 	f.DurationVar(&s.ttl, "lease-ttl", 30*time.Second, "how soon the work of a lost process is taken over")
 	f.DurationVar(&s.writeTTL, "write-ttl", 30*time.Second, "how long a write to a bucket may be out of touch before it is given up")
 	f.StringVar(&s.masterKeyFile, "master-key-file", "", "file of the key that seals credentials, made when absent (default DIR/master.key)")
+	s.encryption.Add(f, ", made when absent (default DIR/kms.keyring)")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 	f.String(config.FileFlag, "", "YAML file of flags")
@@ -73,6 +75,12 @@ func Command() *cobra.Command {
 func (s *settings) validate() error {
 	if s.masterKeyFile == "" {
 		s.masterKeyFile = filepath.Join(s.data, "master.key")
+	}
+	if s.encryption.KeyringFile == "" {
+		s.encryption.KeyringFile = filepath.Join(s.data, "kms.keyring")
+	}
+	if _, err := s.encryption.Encryption(); err != nil {
+		return err
 	}
 	if err := assemble.CheckState(s.state, false); err != nil {
 		return err

@@ -59,6 +59,13 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 	if deps.Cluster, err = assemble.Identify(ctx, deps.State, box, tel.Log); err != nil {
 		return err
 	}
+	if deps.Keyring, err = assemble.OpenKeyring(ctx, deps, s.encryption.KeyringFile, true); err != nil {
+		return err
+	}
+	encryption, err := s.encryption.Encryption()
+	if err != nil {
+		return err
+	}
 	p.HTTP = []*assemble.HTTP{rest, front}
 	p.Ready = func() { fmt.Fprintf(out, "gelato ready s3=http://%s api=http://%s\n", front.Addr(), rest.Addr()) }
 	// Each service has a server of its own, as it would have in a process of its own.
@@ -73,7 +80,7 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 	deps.Stores = assemble.NewStores(deps)
 	defer deps.Stores.Close()
 	o := assemble.Options{RootAccess: access, RootSecret: secret, LocalDir: filepath.Join(s.data, backend.LocalName),
-		Region: s.region, Domains: s.domains, RefuseSigV2: !s.sigV2, GarbageGrace: s.garbageGrace, SweepInterval: s.sweepInterval,
+		Region: s.region, Domains: s.domains, RefuseSigV2: !s.sigV2, Encryption: encryption, GarbageGrace: s.garbageGrace, SweepInterval: s.sweepInterval,
 		LeaseTTL: s.ttl, WriteTTL: s.writeTTL}
 	handlers := map[string]http.Handler{}
 	for _, name := range assemble.Names() {
