@@ -41,6 +41,9 @@ func (s *Service) byPolicy(r *request, a access) (policy.Decision, error) {
 
 // lessened is what is left of a policy's Allow to somebody who does not own the bucket.
 func (s *Service) lessened(r *request, a access, p *policy.Policy, keys *conditionKeys) (policy.Decision, error) {
+	if keepsPolicy(a.action) && r.auth.Anonymous() { // of the account of the bucket's owner only: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html
+		return policy.Deny, fail("MethodNotAllowed", "The specified method is not allowed against this resource.")
+	}
 	if p.Public() && r.auth.Anonymous() { // everybody else is in the account of the bucket's owner
 		block, err := s.publicAccess(r.Context(), a.bucket)
 		if err != nil {

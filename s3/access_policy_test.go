@@ -108,6 +108,7 @@ func TestPolicyDecides(t *testing.T) {
 		{"uploads are not list", []string{statement("Allow", "*", "s3:ListBucket", itself, "")}, "other", query(list, "uploads"), "AccessDenied"},
 		{"uploads", []string{statement("Allow", "*", "s3:ListBucketMultipartUploads", itself, "")}, "other", query(list, "uploads"), ""},
 		{"a policy of the policy", []string{statement("Allow", other, "s3:*BucketPolicy", itself, "")}, "other", query(list, "policy"), ""},
+		{"a policy of the policy is not for everybody", []string{statement("Allow", "*", "s3:*BucketPolicy", itself, "")}, "anonymous", query(list, "policy"), "MethodNotAllowed"},
 		{"delete of the bucket", []string{statement("Allow", other, "s3:*", itself, "")}, "other", call{method: "DELETE", path: "/bucket"}, "BucketNotEmpty"},
 
 		{"prefix", []string{statement("Allow", "*", "s3:ListBucket", itself, `"StringLike":{"s3:prefix":"public/*"}`)}, "other", query(list, "prefix=public/a"), ""},
