@@ -16,6 +16,8 @@ type access struct {
 	versionID string // when a version was named
 
 	prefix string // what a listing of keys is asked about, when that is not in the query
+
+	creates bool // it is about the object that the request makes, not about one that is there
 }
 
 // admit finds the bucket of a request and checks that the caller may do what the operation does.
@@ -55,8 +57,8 @@ func expectedOwner(b catalog.Bucket, expected string) error {
 }
 
 // authorize decides whether the caller may do something. It is the one place where that is decided; a handler that does more than its row of
-// the operation table says asks again. What the bucket's policy denies is denied to everybody; then the owner and the root user may do everything, others what the
-// policy allows.
+// the operation table says asks again. What the bucket's policy denies is denied to everybody; what remains is allowed to who owns it and to the root user, and
+// to others by the policy or by an access control list.
 func (s *Service) authorize(r *request, a access) error {
 	said, err := s.byPolicy(r, a)
 	switch {
@@ -64,7 +66,17 @@ func (s *Service) authorize(r *request, a access) error {
 		return err
 	case said == policy.Deny:
 		return accessDenied()
-	case s.controls(r, a.bucket), said == policy.Allow:
+	case said == policy.Allow:
+		return nil
+	}
+	may, err := s.byOwnership(r, a)
+	if !may && err == nil {
+		may, err = s.byACL(r, a)
+	}
+	switch {
+	case err != nil:
+		return err
+	case may:
 		return nil
 	}
 	return s.refusal(r, a)

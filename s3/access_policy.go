@@ -33,7 +33,7 @@ func (s *Service) byPolicy(r *request, a access) (policy.Decision, error) {
 	switch {
 	case d == policy.Deny && keepsPolicy(a.action) && s.controls(r, a.bucket):
 		return policy.None, nil
-	case d != policy.Allow || s.controls(r, a.bucket):
+	case d != policy.Allow:
 		return d, nil
 	}
 	return s.lessened(r, a, p, keys)
@@ -53,7 +53,7 @@ func (s *Service) lessened(r *request, a access, p *policy.Policy, keys *conditi
 			return policy.None, nil
 		}
 	}
-	if !ofObject(a.action) {
+	if !ofObject(a.action) || a.creates {
 		return policy.Allow, nil
 	}
 	// A policy gives away what the owner of the bucket owns, not what others put there.
@@ -61,7 +61,11 @@ func (s *Service) lessened(r *request, a access, p *policy.Policy, keys *conditi
 	if err != nil {
 		return policy.Deny, err
 	}
-	if o.Owner != "" && o.Owner != a.bucket.Owner {
+	owner, err := s.ownerOf(r.Context(), a.bucket, o.Attributes)
+	if err != nil {
+		return policy.Deny, err
+	}
+	if owner != a.bucket.Owner {
 		return policy.None, nil
 	}
 	return policy.Allow, nil
@@ -115,7 +119,7 @@ func (s *Service) absent(r *request, a access, err error) error {
 // refusal is the answer to a caller who may not do what a is: that the object is absent, when it is and the caller may list the bucket.
 func (s *Service) refusal(r *request, a access) error {
 	if a.key != "" && strings.HasPrefix(a.action, "s3:GetObject") && s.mayList(r, a) {
-		if _, err := s.catalog.Get(r.Context(), a.bucket, a.key, a.versionID); errs.ReasonOf(err) == "NoSuchKey" {
+		if _, err := s.look(r, a.bucket, a.key, a.versionID); errs.ReasonOf(err) == "NoSuchKey" {
 			return err
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/s3/catalog"
 	"github.com/opensds/gelato/s3/policy"
@@ -28,7 +27,6 @@ type conditionKeys struct {
 	a access
 
 	one   [1]string
-	head  *catalog.Object
 	begun http.Header // what the multipart upload was begun with
 	body  *asked      // what the body of the request asks for
 }
@@ -99,17 +97,14 @@ func (c *conditionKeys) some(of map[string]string, name string) []string {
 
 // object is the object that is asked for as it is now; the zero Object when there is none.
 func (c *conditionKeys) object() (catalog.Object, error) {
-	if c.head == nil {
-		var o catalog.Object
-		if c.a.key != "" {
-			var err error
-			if o, err = c.s.catalog.Get(c.r.Context(), c.a.bucket, c.a.key, c.a.versionID); err != nil && !errs.Is(err, errs.NotFound) {
-				return o, err
-			}
-		}
-		c.head = &o
+	if c.a.key == "" {
+		return catalog.Object{}, nil
 	}
-	return *c.head, nil
+	o, err := c.s.about(c.r, c.a)
+	if o == nil {
+		return catalog.Object{}, err
+	}
+	return *o, err
 }
 
 // createsObject reports whether an operation with s3:PutObject makes an object visible, as against parts of one.

@@ -19,10 +19,10 @@ func statusOf(s3code string) int {
 		return http.StatusNotFound
 	case "BadRequest", "InvalidRedirectLocation", "InvalidTag":
 		return http.StatusBadRequest
-	case "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",
-		"IllegalLocationConstraintException", "IncompleteBody", "IncorrectNumberOfFilesInPostRequest", "InvalidArgument", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
-		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedPolicy", "MalformedTrailerError",
-		"MalformedXML", "MaxMessageLengthExceeded", "MaxPostPreDataLengthExceededError", "MetadataTooLarge", "RequestIsNotMultiPartContent", "RequestTimeout", "XAmzContentSHA256Mismatch":
+	case "AccessControlListNotSupported", "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",
+		"IllegalLocationConstraintException", "IncompleteBody", "IncorrectNumberOfFilesInPostRequest", "InvalidArgument", "InvalidBucketAclWithObjectOwnership", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
+		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedACLError", "MalformedPolicy", "MalformedTrailerError",
+		"MalformedXML", "MaxMessageLengthExceeded", "MaxPostPreDataLengthExceededError", "MetadataTooLarge", "MissingSecurityHeader", "RequestIsNotMultiPartContent", "RequestTimeout", "UnexpectedContent", "UnresolvableGrantByEmailAddress", "XAmzContentSHA256Mismatch":
 		return http.StatusBadRequest
 	case "AccessForbidden":
 		return http.StatusForbidden
@@ -30,7 +30,7 @@ func statusOf(s3code string) int {
 		return http.StatusForbidden
 	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchWebsiteConfiguration":
 		return http.StatusNotFound
-	case "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchKey", "NoSuchPublicAccessBlockConfiguration", "NoSuchUpload", "NoSuchVersion", "NoSuchSetting":
+	case "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchKey", "NoSuchPublicAccessBlockConfiguration", "NoSuchUpload", "NoSuchVersion", "NoSuchSetting", "OwnershipControlsNotFoundError":
 		return http.StatusNotFound
 	case "MethodNotAllowed":
 		return http.StatusMethodNotAllowed

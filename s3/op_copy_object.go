@@ -40,7 +40,7 @@ func (s *Service) source(r *request) (copySource, error) {
 		return src, err
 	}
 	src.version = version
-	if src.object, err = s.catalog.Get(r.Context(), src.bucket, key, version); err != nil {
+	if src.object, err = s.head(r.Context(), r, src.bucket, key, version); err != nil {
 		return src, s.absent(r, a, err)
 	}
 	if src.seal, err = s.decryptionOf(r, sourceCustomer, src.object); err != nil {

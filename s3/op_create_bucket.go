@@ -54,14 +54,17 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.newOwnership(r, settings); err != nil {
+		return err
+	}
 	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend}, settings)
 	if err == nil {
 		if err = s.stays(r.Context(), backend); err != nil {
 			err = errors.Join(err, s.catalog.DeleteBucket(context.WithoutCancel(r.Context()), r.bucket))
 		}
 	}
-	if errs.ReasonOf(err) == "BucketAlreadyOwnedByYou" && s.o.Region == legacyRegion {
-		err = nil // S3 does so in us-east-1
+	if errs.ReasonOf(err) == "BucketAlreadyOwnedByYou" && s.o.Region == legacyRegion { // S3 sets the list anew in us-east-1
+		_, err = s.catalog.SetSettings(r.Context(), r.bucket, map[string][]byte{aclSetting: settings[aclSetting]})
 	}
 	if err != nil {
 		return err

@@ -38,6 +38,9 @@ func (s *Service) getObject(w http.ResponseWriter, r *request) error {
 		body, err := s.openObject(r.Context(), b, o, sel.sealing, sel.byteRange)
 		if err != nil {
 			if now, again := s.catalog.Get(r.Context(), b, r.key, r.query.Get("versionId")); attempt < maxResumes && (again != nil || now.Location != o.Location) {
+				if err := s.admit(w, r); err != nil { // it may be another one, which the caller may not read
+					return err
+				}
 				continue // its bytes moved or it was replaced since: ask again
 			}
 			return storeFailed(err)
@@ -74,7 +77,7 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 	if err != nil {
 		return catalog.Object{}, sel, err
 	}
-	o, err := s.catalog.Get(r.Context(), b, r.key, version)
+	o, err := s.head(r.Context(), r, b, r.key, version)
 	if err != nil {
 		return o, sel, err
 	}

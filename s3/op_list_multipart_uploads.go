@@ -60,11 +60,15 @@ func (s *Service) listMultipartUploads(w http.ResponseWriter, r *request) error 
 	x.number("MaxUploads", int64(limit))
 	x.truth("IsTruncated", page.more)
 	for _, u := range page.uploads {
+		of, err := s.shownOwner(r.Context(), b, u.Attributes)
+		if err != nil {
+			return err
+		}
 		x.open("Upload")
 		x.encoded("Key", u.Key, l.url)
 		x.text("UploadId", u.ID)
 		x.owner("Initiator", s.users.shown(r.Context(), cmp.Or(u.Initiator, b.Owner)))
-		x.owner("Owner", s.users.shown(r.Context(), cmp.Or(u.Owner, b.Owner)))
+		x.owner("Owner", of)
 		x.text("StorageClass", shownClass(u.StorageClass))
 		x.time("Initiated", u.Initiated)
 		x.optional("ChecksumAlgorithm", u.ChecksumAlgorithm)

@@ -55,6 +55,10 @@ func (s *Service) listObjects(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	of, err := s.listedOwners(r.Context(), b)
+	if err != nil {
+		return err
+	}
 	x := s.page()
 	defer s.release(x)
 	x.root("ListBucketResult")
@@ -64,7 +68,7 @@ func (s *Service) listObjects(w http.ResponseWriter, r *request) error {
 	if page.More && l.delimiter != "" {
 		x.encoded("NextMarker", page.Next, l.url)
 	}
-	x.listing(l, page, s.ownerOf(r.Context(), b))
+	x.listing(l, page, of)
 	x.close("ListBucketResult")
 	return x.send(w, http.StatusOK)
 }
@@ -91,7 +95,9 @@ func (s *Service) listObjectsV2(w http.ResponseWriter, r *request) error {
 	}
 	var of func(*catalog.Object) owner
 	if r.query.Get("fetch-owner") == "true" {
-		of = s.ownerOf(r.Context(), b)
+		if of, err = s.listedOwners(r.Context(), b); err != nil {
+			return err
+		}
 	}
 	x := s.page()
 	defer s.release(x)

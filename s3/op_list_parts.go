@@ -20,6 +20,10 @@ func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	s.setAbortDate(w.Header(), r, u.Initiated)
+	of, err := s.shownOwner(r.Context(), b, u.Attributes)
+	if err != nil {
+		return err
+	}
 	x := s.page()
 	defer s.release(x)
 	x.root("ListPartsResult")
@@ -27,7 +31,7 @@ func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 	x.text("Key", r.key)
 	x.text("UploadId", u.ID)
 	x.owner("Initiator", s.users.shown(r.Context(), cmp.Or(u.Initiator, b.Owner)))
-	x.owner("Owner", s.users.shown(r.Context(), cmp.Or(u.Owner, b.Owner)))
+	x.owner("Owner", of)
 	x.text("StorageClass", shownClass(u.StorageClass))
 	x.number("PartNumberMarker", int64(after))
 	x.number("MaxParts", int64(limit))

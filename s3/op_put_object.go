@@ -72,7 +72,7 @@ func (s *Service) described(r *request) (catalog.Bucket, catalog.Object, catalog
 	if err := checkHeaders(o.Headers); err != nil {
 		return catalog.Bucket{}, o, cond, err
 	}
-	return r.b, o, cond, nil
+	return r.b, o, cond, s.own(r, &o.Attributes)
 }
 
 // fits refuses what the backend cannot keep before a byte of it is read, and tells the storage class that the object will show.

@@ -43,12 +43,16 @@ func operations() []operation {
 		{"GetBucketPolicyStatus", http.MethodGet, onBucket, "policyStatus", "", "s3:GetBucketPolicyStatus", "", (*Service).getBucketPolicyStatus},
 		{"GetPublicAccessBlock", http.MethodGet, onBucket, "publicAccessBlock", "", "s3:GetBucketPublicAccessBlock", "", (*Service).getPublicAccessBlock},
 		{"GetBucketTagging", http.MethodGet, onBucket, "tagging", "", "s3:GetBucketTagging", "", (*Service).getBucketTagging},
+		{"GetBucketAcl", http.MethodGet, onBucket, "acl", "", "s3:GetBucketAcl", "", (*Service).getBucketACL},
+		{"GetBucketOwnershipControls", http.MethodGet, onBucket, "ownershipControls", "", "s3:GetBucketOwnershipControls", "", (*Service).getBucketOwnershipControls},
 		{"ListMultipartUploads", http.MethodGet, onBucket, "uploads", "", "s3:ListBucketMultipartUploads", "", (*Service).listMultipartUploads},
 		{"ListObjectsV2", http.MethodGet, onBucket, "list-type", "", "s3:ListBucket", "", (*Service).listObjectsV2},
 		{"ListObjects", http.MethodGet, onBucket, "", "", "s3:ListBucket", "", (*Service).listObjects},
 		{"HeadBucket", http.MethodHead, onBucket, "", "", "s3:ListBucket", "", (*Service).headBucket},
 		{"PutBucketPolicy", http.MethodPut, onBucket, "policy", "", "s3:PutBucketPolicy", "", (*Service).putBucketPolicy},
 		{"PutPublicAccessBlock", http.MethodPut, onBucket, "publicAccessBlock", "", "s3:PutBucketPublicAccessBlock", "", (*Service).putPublicAccessBlock},
+		{"PutBucketAcl", http.MethodPut, onBucket, "acl", "", "s3:PutBucketAcl", "", (*Service).putBucketACL},
+		{"PutBucketOwnershipControls", http.MethodPut, onBucket, "ownershipControls", "", "s3:PutBucketOwnershipControls", "", (*Service).putBucketOwnershipControls},
 		{"CreateBucket", http.MethodPut, onBucket, "", "", "s3:CreateBucket", "", (*Service).createBucket},
 		{"PutBucketCors", http.MethodPut, onBucket, "cors", "", "s3:PutBucketCORS", "", (*Service).putBucketCors},
 		{"PutBucketLifecycleConfiguration", http.MethodPut, onBucket, "lifecycle", "", "s3:PutLifecycleConfiguration", "", (*Service).putBucketLifecycleConfiguration},
@@ -57,6 +61,7 @@ func operations() []operation {
 		{"DeletePublicAccessBlock", http.MethodDelete, onBucket, "publicAccessBlock", "", "s3:PutBucketPublicAccessBlock", "", removeSetting(publicAccessSetting)},
 		{"PutBucketEncryption", http.MethodPut, onBucket, "encryption", "", "s3:PutEncryptionConfiguration", "", (*Service).putBucketEncryption},
 		{"DeleteBucketEncryption", http.MethodDelete, onBucket, "encryption", "", "s3:PutEncryptionConfiguration", "", removeSetting(encryptionSetting)},
+		{"DeleteBucketOwnershipControls", http.MethodDelete, onBucket, "ownershipControls", "", "s3:PutBucketOwnershipControls", "", removeSetting(ownershipSetting)},
 		{"DeleteBucket", http.MethodDelete, onBucket, "", "", "s3:DeleteBucket", "", (*Service).deleteBucket},
 		{"DeleteBucketCors", http.MethodDelete, onBucket, "cors", "", "s3:PutBucketCORS", "", removeSetting(settingCORS)},
 		{"DeleteBucketLifecycle", http.MethodDelete, onBucket, "lifecycle", "", "s3:PutLifecycleConfiguration", "", removeSetting(settingLifecycle)},
@@ -67,9 +72,11 @@ func operations() []operation {
 		{"GetObjectAttributes", http.MethodGet, onObject, "attributes", "", "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes", (*Service).getObjectAttributes},
 		{"GetObjectTagging", http.MethodGet, onObject, "tagging", "", "s3:GetObjectTagging", "s3:GetObjectVersionTagging", (*Service).getObjectTagging},
 		{"ListParts", http.MethodGet, onObject, "uploadId", "", "s3:ListMultipartUploadParts", "", (*Service).listParts},
+		{"GetObjectAcl", http.MethodGet, onObject, "acl", "", "s3:GetObjectAcl", "s3:GetObjectVersionAcl", (*Service).getObjectACL},
 		{"GetObject", http.MethodGet, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).getObject},
 		{"HeadObject", http.MethodHead, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).headObject},
 		{"PutObjectTagging", http.MethodPut, onObject, "tagging", "", "s3:PutObjectTagging", "s3:PutObjectVersionTagging", (*Service).putObjectTagging},
+		{"PutObjectAcl", http.MethodPut, onObject, "acl", "", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", (*Service).putObjectACL},
 		{"UploadPartCopy", http.MethodPut, onObject, "uploadId", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).uploadPartCopy},
 		{"UploadPart", http.MethodPut, onObject, "uploadId", "", "s3:PutObject", "", (*Service).uploadPart},
 		{"CopyObject", http.MethodPut, onObject, "", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).copyObject},
@@ -161,16 +168,12 @@ func unbuiltFeature(header http.Header) error {
 		}
 		refuse := false
 		switch feature {
-		case "Acl":
-			refuse = values[0] != "private" && values[0] != "bucket-owner-full-control" // both are what is true anyway
-		case "Object-Ownership":
-			refuse = values[0] != "BucketOwnerEnforced"
 		case "Bucket-Object-Lock-Enabled":
 			refuse = !strings.EqualFold(values[0], "false")
 		case "Website-Redirect-Location", "Write-Offset-Bytes", "Rename-Source", "Bypass-Governance-Retention":
 			refuse = true
 		default:
-			refuse = strings.HasPrefix(feature, "Object-Lock-") || strings.HasPrefix(feature, "Grant-")
+			refuse = strings.HasPrefix(feature, "Object-Lock-")
 		}
 		if refuse {
 			return notImplemented(strings.ToLower(name))

@@ -142,12 +142,12 @@ func TestUnbuiltFeatures(t *testing.T) {
 		name, value string
 		refused     bool
 	}{
-		{"X-Amz-Acl", "private", false}, {"X-Amz-Acl", "bucket-owner-full-control", false}, {"X-Amz-Acl", "public-read", true},
-		{"X-Amz-Grant-Read", "id=1", true}, {"X-Amz-Tagging-Directive", "COPY", false},
+		{"X-Amz-Acl", "private", false}, {"X-Amz-Acl", "public-read", false},
+		{"X-Amz-Grant-Read", "id=1", false}, {"X-Amz-Tagging-Directive", "COPY", false},
 		{"X-Amz-Object-Lock-Mode", "GOVERNANCE", true},
 		{"X-Amz-Bucket-Object-Lock-Enabled", "true", true}, {"X-Amz-Bucket-Object-Lock-Enabled", "false", false},
-		{"X-Amz-Website-Redirect-Location", "/x", true}, {"X-Amz-Write-Offset-Bytes", "5", true}, {"X-Amz-Object-Ownership", "BucketOwnerEnforced", false},
-		{"X-Amz-Object-Ownership", "ObjectWriter", true}, {"X-Amz-Meta-Tagging", "x", false}, {"X-Amz-Date", "x", false}, {"X-Amz-Storage-Class", "STANDARD", false},
+		{"X-Amz-Website-Redirect-Location", "/x", true}, {"X-Amz-Write-Offset-Bytes", "5", true}, {"X-Amz-Object-Ownership", "ObjectWriter", false},
+		{"X-Amz-Meta-Tagging", "x", false}, {"X-Amz-Date", "x", false}, {"X-Amz-Storage-Class", "STANDARD", false},
 	} {
 		err := unbuiltFeature(http.Header{c.name: {c.value}})
 		if refused := errs.ReasonOf(err) == "NotImplemented"; refused != c.refused {

@@ -42,13 +42,14 @@ type Deps struct {
 
 // Options tune the service. The zero Options works.
 type Options struct {
-	Region       string        // us-east-1 when empty; clients sign with it
-	Domains      []string      // host names below them name buckets; empty for path style alone
-	RefuseV2     bool          // Signature Version 2 is refused
-	RootUser     string        // may use every bucket; "root" when empty
-	MaxRequests  int           // served at once, 1,024 when 0; more are told to slow down
-	StallTimeout time.Duration // longest wait for the next bytes of a client, 60 s when 0
-	Keyring      *keyring.Ring // of SSE-S3 and SSE-KMS; nil: they are refused
+	Region          string        // us-east-1 when empty; clients sign with it
+	Domains         []string      // host names below them name buckets; empty for path style alone
+	RefuseV2        bool          // Signature Version 2 is refused
+	RootUser        string        // may use every bucket; "root" when empty
+	ObjectOwnership string        // of new buckets whose creator does not say; ObjectWriter when empty
+	MaxRequests     int           // served at once, 1,024 when 0; more are told to slow down
+	StallTimeout    time.Duration // longest wait for the next bytes of a client, 60 s when 0
+	Keyring         *keyring.Ring // of SSE-S3 and SSE-KMS; nil: they are refused
 	// DefaultEncryption is what a bucket without an encryption configuration does: AES256, aws:kms, or nothing when empty.
 	DefaultEncryption string
 	PlainCustomerKeys bool                  // SSE-C over connections that others can read along
@@ -93,6 +94,9 @@ func New(d Deps, o Options) (*Service, error) {
 	if o.RootUser == "" {
 		o.RootUser = "root"
 	}
+	if o.ObjectOwnership == "" {
+		o.ObjectOwnership = ObjectWriter
+	}
 	if o.MaxRequests <= 0 {
 		o.MaxRequests = 1024
 	}
@@ -130,6 +134,7 @@ type request struct {
 	b           catalog.Bucket // what bucket names, once the caller was admitted to it
 	control     *http.ResponseController
 	received    int64 // bytes of the body read
+	glance      glance
 }
 
 // answer is an http.ResponseWriter that remembers what was sent, and gives the client a time limit from the first byte of the answer on.

@@ -15,7 +15,7 @@ func (s *Service) tag(r *request, o *catalog.Object) error {
 		return err
 	}
 	o.Tags = set
-	return s.authorize(r, access{action: "s3:PutObjectTagging", bucket: r.b, key: r.key})
+	return s.authorize(r, access{action: "s3:PutObjectTagging", bucket: r.b, key: r.key, creates: true})
 }
 
 // copyTags gives a copy the tags of its source, unless the request replaces them. They are read and set like any others: the caller must be allowed to.
@@ -38,7 +38,7 @@ func (s *Service) copyTags(r *request, o *catalog.Object, src copySource) error 
 	if err := s.authorize(r, from); err != nil {
 		return err
 	}
-	return s.authorize(r, access{action: "s3:PutObjectTagging", bucket: r.b, key: r.key})
+	return s.authorize(r, access{action: "s3:PutObjectTagging", bucket: r.b, key: r.key, creates: true})
 }
 
 // setTagCount tells who may see the tags of an object how many it has.

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -9,7 +8,6 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/userid"
 	"github.com/opensds/gelato/proto/identitypb"
-	"github.com/opensds/gelato/s3/catalog"
 )
 
 // owner is a user as S3 shows one.
@@ -79,17 +77,6 @@ func (u *users) shownID(ctx context.Context, id string) (owner, error) {
 		err = nil
 	}
 	return owner{id: id}, err
-}
-
-// ownerOf tells the owners of the objects of a bucket.
-func (s *Service) ownerOf(ctx context.Context, b catalog.Bucket) func(*catalog.Object) owner {
-	name, last := "", owner{}
-	return func(o *catalog.Object) owner {
-		if now := cmp.Or(o.Owner, b.Owner); now != name {
-			name, last = now, s.users.shown(ctx, now)
-		}
-		return last
-	}
 }
 
 // callerID is the canonical id of who sent a request, empty for anonymous ones.

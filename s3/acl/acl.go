@@ -131,6 +131,17 @@ func (l List) Public() bool {
 	})
 }
 
+// Closed is the list without what it grants to AllUsers and AuthenticatedUsers.
+func (l List) Closed() List {
+	out := List{}
+	for _, g := range l {
+		if g.Grantee.Kind != AllUsers && g.Grantee.Kind != AuthenticatedUsers {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
 // Only reports whether the list grants full control to the user with this canonical id and nothing else.
 func (l List) Only(id string) bool {
 	return len(l) == 1 && l[0] == Grant{Grantee{User, id}, FullControl}

@@ -49,15 +49,16 @@ type Options struct {
 	RootAccess, RootSecret string // api: the root key, made sure of at start
 	LocalDir               string // backend: directory of the backend "local", registered on the very first start; empty: none
 
-	Region        string        // s3, backend: the gateway's region
-	Domains       []string      // s3: of virtual-host style requests
-	Encryption    Encryption    // s3
-	RefuseSigV2   bool          // s3: Signature Version 2 is refused
-	GarbageGrace  time.Duration // s3: how long replaced bytes stay
-	SweepInterval time.Duration // s3: between two passes of the journal's readers
-	WriteTTL      time.Duration // s3: how long a write goes on without being renewed
-	LeaseTTL      time.Duration // dataflow: how long a lost datamover holds its tasks
-	LeaderTTL     time.Duration // s3, dataflow, scheduler: how long a lost process holds its shards and its leadership; LeaseTTL if that is shorter than its default
+	Region          string        // s3, backend: the gateway's region
+	Domains         []string      // s3: of virtual-host style requests
+	Encryption      Encryption    // s3
+	RefuseSigV2     bool          // s3: Signature Version 2 is refused
+	ObjectOwnership string        // s3: of new buckets whose creator does not say
+	GarbageGrace    time.Duration // s3: how long replaced bytes stay
+	SweepInterval   time.Duration // s3: between two passes of the journal's readers
+	WriteTTL        time.Duration // s3: how long a write goes on without being renewed
+	LeaseTTL        time.Duration // dataflow: how long a lost datamover holds its tasks
+	LeaderTTL       time.Duration // s3, dataflow, scheduler: how long a lost process holds its shards and its leadership; LeaseTTL if that is shorter than its default
 
 	Tasks, Objects, Large, Parts int // datamover: what it does at once
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/lease"
 	"github.com/opensds/gelato/internal/rpc"
+	"github.com/opensds/gelato/s3"
 )
 
 // settings are the flags of one service; their help texts are their documentation. A service has those that flags gives it.
@@ -94,6 +95,7 @@ func (s *settings) own(f *pflag.FlagSet) {
 	case "s3":
 		f.StringVar(&s.o.Region, "s3-region", "us-east-1", "the region that S3 clients sign with")
 		f.StringSliceVar(&s.o.Domains, "s3-domain", nil, "domains of virtual-host style requests: bucket.DOMAIN")
+		f.StringVar(&s.o.ObjectOwnership, "s3-object-ownership", s3.ObjectWriter, "object ownership of new buckets whose creator does not say: ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
 		f.BoolVar(&s.sigV2, "s3-sigv2", true, "whether Signature Version 2 of old S3 clients is accepted")
 		s.encryption.Add(f, "; `gelato kms init` makes one. Empty: both are refused")
 		f.DurationVar(&s.o.GarbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
@@ -145,6 +147,9 @@ func (s *settings) validate() error {
 		problems = append(problems, err)
 	} else {
 		s.o.Encryption = e
+	}
+	if s.has("s3") && !s3.ValidOwnership(s.o.ObjectOwnership) {
+		bad("--s3-object-ownership must be ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
 	}
 	if s.has("s3") && (s.o.GarbageGrace < 0 || s.o.SweepInterval <= 0) {
 		bad("--garbage-grace must not be negative, --sweep-interval must be positive")

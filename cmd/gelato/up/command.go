@@ -12,6 +12,7 @@ import (
 	"github.com/opensds/gelato/internal/config"
 	"github.com/opensds/gelato/internal/errs"
 	"github.com/opensds/gelato/internal/telemetry"
+	"github.com/opensds/gelato/s3"
 )
 
 // settings are the flags of `gelato up`; their help texts are their documentation.
@@ -19,7 +20,7 @@ type settings struct {
 	data, s3Listen, apiListen                  string
 	state, queue                               string
 	rootAccess, rootSecret                     string
-	region                                     string
+	region, ownership                          string
 	domains                                    []string
 	sigV2                                      bool
 	garbageGrace, sweepInterval, ttl, writeTTL time.Duration
@@ -45,6 +46,7 @@ func Command() *cobra.Command {
 	f.StringVar(&s.queue, "queue", "embedded:", "what carries work: embedded: (this process) or kafka://HOST:PORT")
 	f.StringVar(&s.region, "s3-region", "us-east-1", "the region that S3 clients sign with")
 	f.StringSliceVar(&s.domains, "s3-domain", nil, "domains of virtual-host style requests: bucket.DOMAIN")
+	f.StringVar(&s.ownership, "s3-object-ownership", s3.ObjectWriter, "object ownership of new buckets whose creator does not say: ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
 	f.BoolVar(&s.sigV2, "s3-sigv2", true, "whether Signature Version 2 of old S3 clients is accepted")
 	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 	f.DurationVar(&s.sweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
@@ -93,6 +95,8 @@ func (s *settings) validate() error {
 		return errs.Newf(errs.InvalidArgument, "GELATO_ROOT_ACCESS_KEY and GELATO_ROOT_SECRET_KEY go together")
 	case s.region == "":
 		return errs.Newf(errs.InvalidArgument, "--s3-region must not be empty")
+	case !s3.ValidOwnership(s.ownership):
+		return errs.Newf(errs.InvalidArgument, "--s3-object-ownership must be ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
 	case s.garbageGrace < 0 || s.sweepInterval <= 0 || s.ttl < time.Second || s.writeTTL < time.Second:
 		return errs.Newf(errs.InvalidArgument, "--garbage-grace must not be negative, --sweep-interval must be positive, --lease-ttl and --write-ttl at least 1s")
 	}
