@@ -38,6 +38,11 @@ func (s *Service) admit(w http.ResponseWriter, r *request) error {
 	if err := expectedOwner(r.b, r.Header.Get("X-Amz-Expected-Bucket-Owner")); err != nil {
 		return err
 	}
+	if r.op.name != "PostObject" { // whose form says it
+		if err := s.pays(w.Header(), r, r.b); err != nil {
+			return err
+		}
+	}
 	a := access{action: r.op.action, bucket: r.b, key: r.key, versionID: r.query.Get("versionId")}
 	if a.versionID != "" && r.op.version != "" {
 		a.action = r.op.version

@@ -35,6 +35,9 @@ func (s *Service) setConfigured(h http.Header, r *request, o catalog.Object) {
 	if r.query.Get("versionId") == "" {
 		s.setExpiration(h, r, o)
 	}
+	if o.Redirect != "" {
+		h["X-Amz-Website-Redirect-Location"] = []string{o.Redirect}
+	}
 	if _, ok := r.b.Settings[settingCORS]; ok { // also for those who come from no page: caches must not give their answer to a page
 		setVary(h)
 	}

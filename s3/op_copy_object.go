@@ -32,6 +32,9 @@ func (s *Service) source(r *request) (copySource, error) {
 	if err := expectedOwner(src.bucket, r.Header.Get("X-Amz-Source-Expected-Bucket-Owner")); err != nil {
 		return src, err
 	}
+	if err := s.pays(http.Header{}, r, src.bucket); err != nil {
+		return src, err
+	}
 	a := access{action: "s3:GetObject", bucket: src.bucket, key: key, versionID: version}
 	if version != "" {
 		a.action = "s3:GetObjectVersion"
@@ -116,7 +119,7 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 func copied(r *request, b catalog.Bucket, o catalog.Object, src copySource) (catalog.Object, checksum.Algorithm, error) {
 	switch r.Header.Get("X-Amz-Metadata-Directive") {
 	case "", "COPY":
-		if src.bucket.ID == b.ID && src.object.Key == o.Key && r.Header.Get("X-Amz-Storage-Class") == "" && !asksEncryption(r.Header) {
+		if src.bucket.ID == b.ID && src.object.Key == o.Key && o.Redirect == "" && r.Header.Get("X-Amz-Storage-Class") == "" && !asksEncryption(r.Header) {
 			return o, "", fail("InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 		}
 		o.Headers, o.Metadata = src.object.Headers, src.object.Metadata

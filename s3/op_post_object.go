@@ -41,6 +41,9 @@ func (s *Service) postObject(w http.ResponseWriter, r *request) error {
 	if err := s.authorize(r, access{action: "s3:PutObject", bucket: r.b, key: r.key}); err != nil {
 		return err
 	}
+	if err := s.pays(w.Header(), r, r.b); err != nil {
+		return err
+	}
 	body, err := s.formPayload(r, postform.Limit(form.File, policy, maxObject))
 	if err != nil {
 		return err

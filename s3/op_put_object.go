@@ -72,6 +72,9 @@ func (s *Service) described(r *request) (catalog.Bucket, catalog.Object, catalog
 	if err := checkHeaders(o.Headers); err != nil {
 		return catalog.Bucket{}, o, cond, err
 	}
+	if o.Redirect, err = redirectOf(r.Header); err != nil {
+		return catalog.Bucket{}, o, cond, err
+	}
 	return r.b, o, cond, s.own(r, &o.Attributes)
 }
 

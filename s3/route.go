@@ -35,6 +35,7 @@ func operations() []operation {
 	return []operation{
 		{"ListBuckets", http.MethodGet, onService, "", "", "s3:ListAllMyBuckets", "", (*Service).listBuckets},
 
+		{"GetBucketAccelerateConfiguration", http.MethodGet, onBucket, "accelerate", "", "s3:GetAccelerateConfiguration", "", (*Service).getBucketAccelerateConfiguration},
 		{"GetBucketCors", http.MethodGet, onBucket, "cors", "", "s3:GetBucketCORS", "", (*Service).getBucketCors},
 		{"GetBucketLifecycleConfiguration", http.MethodGet, onBucket, "lifecycle", "", "s3:GetLifecycleConfiguration", "", (*Service).getBucketLifecycleConfiguration},
 		{"GetBucketEncryption", http.MethodGet, onBucket, "encryption", "", "s3:GetEncryptionConfiguration", "", (*Service).getBucketEncryption},
@@ -42,6 +43,8 @@ func operations() []operation {
 		{"GetBucketPolicy", http.MethodGet, onBucket, "policy", "", "s3:GetBucketPolicy", "", (*Service).getBucketPolicy},
 		{"GetBucketPolicyStatus", http.MethodGet, onBucket, "policyStatus", "", "s3:GetBucketPolicyStatus", "", (*Service).getBucketPolicyStatus},
 		{"GetPublicAccessBlock", http.MethodGet, onBucket, "publicAccessBlock", "", "s3:GetBucketPublicAccessBlock", "", (*Service).getPublicAccessBlock},
+		{"GetBucketRequestPayment", http.MethodGet, onBucket, "requestPayment", "", "s3:GetBucketRequestPayment", "", (*Service).getBucketRequestPayment},
+		{"GetBucketWebsite", http.MethodGet, onBucket, "website", "", "s3:GetBucketWebsite", "", (*Service).getBucketWebsite},
 		{"GetBucketTagging", http.MethodGet, onBucket, "tagging", "", "s3:GetBucketTagging", "", (*Service).getBucketTagging},
 		{"GetBucketAcl", http.MethodGet, onBucket, "acl", "", "s3:GetBucketAcl", "", (*Service).getBucketACL},
 		{"GetBucketOwnershipControls", http.MethodGet, onBucket, "ownershipControls", "", "s3:GetBucketOwnershipControls", "", (*Service).getBucketOwnershipControls},
@@ -54,9 +57,12 @@ func operations() []operation {
 		{"PutBucketAcl", http.MethodPut, onBucket, "acl", "", "s3:PutBucketAcl", "", (*Service).putBucketACL},
 		{"PutBucketOwnershipControls", http.MethodPut, onBucket, "ownershipControls", "", "s3:PutBucketOwnershipControls", "", (*Service).putBucketOwnershipControls},
 		{"CreateBucket", http.MethodPut, onBucket, "", "", "s3:CreateBucket", "", (*Service).createBucket},
+		{"PutBucketAccelerateConfiguration", http.MethodPut, onBucket, "accelerate", "", "s3:PutAccelerateConfiguration", "", (*Service).putBucketAccelerateConfiguration},
 		{"PutBucketCors", http.MethodPut, onBucket, "cors", "", "s3:PutBucketCORS", "", (*Service).putBucketCors},
 		{"PutBucketLifecycleConfiguration", http.MethodPut, onBucket, "lifecycle", "", "s3:PutLifecycleConfiguration", "", (*Service).putBucketLifecycleConfiguration},
+		{"PutBucketRequestPayment", http.MethodPut, onBucket, "requestPayment", "", "s3:PutBucketRequestPayment", "", (*Service).putBucketRequestPayment},
 		{"PutBucketTagging", http.MethodPut, onBucket, "tagging", "", "s3:PutBucketTagging", "", (*Service).putBucketTagging},
+		{"PutBucketWebsite", http.MethodPut, onBucket, "website", "", "s3:PutBucketWebsite", "", (*Service).putBucketWebsite},
 		{"DeleteBucketPolicy", http.MethodDelete, onBucket, "policy", "", "s3:DeleteBucketPolicy", "", removeSetting(policySetting)},
 		{"DeletePublicAccessBlock", http.MethodDelete, onBucket, "publicAccessBlock", "", "s3:PutBucketPublicAccessBlock", "", removeSetting(publicAccessSetting)},
 		{"PutBucketEncryption", http.MethodPut, onBucket, "encryption", "", "s3:PutEncryptionConfiguration", "", (*Service).putBucketEncryption},
@@ -66,6 +72,7 @@ func operations() []operation {
 		{"DeleteBucketCors", http.MethodDelete, onBucket, "cors", "", "s3:PutBucketCORS", "", removeSetting(settingCORS)},
 		{"DeleteBucketLifecycle", http.MethodDelete, onBucket, "lifecycle", "", "s3:PutLifecycleConfiguration", "", removeSetting(settingLifecycle)},
 		{"DeleteBucketTagging", http.MethodDelete, onBucket, "tagging", "", "s3:PutBucketTagging", "", removeSetting(settingTagging)},
+		{"DeleteBucketWebsite", http.MethodDelete, onBucket, "website", "", "s3:DeleteBucketWebsite", "", removeSetting(settingWebsite)},
 		{"DeleteObjects", http.MethodPost, onBucket, "delete", "", "", "", (*Service).deleteObjects},
 		{"PostObject", http.MethodPost, onBucket, "", "", "", "", (*Service).postObject},
 
@@ -128,6 +135,11 @@ func route(table []operation, method, bucket, key string, query url.Values, head
 	return nil, fail("MethodNotAllowed", "The specified method is not allowed against this resource.")
 }
 
+// operationNamed finds an operation by its name.
+func operationNamed(table []operation, name string) *operation {
+	return &table[slices.IndexFunc(table, func(o operation) bool { return o.name == name })]
+}
+
 // marks reports whether a query parameter makes this operation of a request.
 func (o *operation) marks(name string) bool {
 	marker, _, _ := strings.Cut(o.marker, "&")
@@ -170,7 +182,7 @@ func unbuiltFeature(header http.Header) error {
 		switch feature {
 		case "Bucket-Object-Lock-Enabled":
 			refuse = !strings.EqualFold(values[0], "false")
-		case "Website-Redirect-Location", "Write-Offset-Bytes", "Rename-Source", "Bypass-Governance-Retention":
+		case "Write-Offset-Bytes", "Rename-Source", "Bypass-Governance-Retention":
 			refuse = true
 		default:
 			refuse = strings.HasPrefix(feature, "Object-Lock-")

@@ -146,7 +146,7 @@ func TestUnbuiltFeatures(t *testing.T) {
 		{"X-Amz-Grant-Read", "id=1", false}, {"X-Amz-Tagging-Directive", "COPY", false},
 		{"X-Amz-Object-Lock-Mode", "GOVERNANCE", true},
 		{"X-Amz-Bucket-Object-Lock-Enabled", "true", true}, {"X-Amz-Bucket-Object-Lock-Enabled", "false", false},
-		{"X-Amz-Website-Redirect-Location", "/x", true}, {"X-Amz-Write-Offset-Bytes", "5", true}, {"X-Amz-Object-Ownership", "ObjectWriter", false},
+		{"X-Amz-Write-Offset-Bytes", "5", true}, {"X-Amz-Object-Ownership", "ObjectWriter", false},
 		{"X-Amz-Meta-Tagging", "x", false}, {"X-Amz-Date", "x", false}, {"X-Amz-Storage-Class", "STANDARD", false},
 	} {
 		err := unbuiltFeature(http.Header{c.name: {c.value}})

@@ -44,6 +44,7 @@ type Deps struct {
 type Options struct {
 	Region          string        // us-east-1 when empty; clients sign with it
 	Domains         []string      // host names below them name buckets; empty for path style alone
+	Websites        []string      // host names below them name buckets that are shown as websites; empty for none
 	RefuseV2        bool          // Signature Version 2 is refused
 	RootUser        string        // may use every bucket; "root" when empty
 	ObjectOwnership string        // of new buckets whose creator does not say; ObjectWriter when empty
@@ -128,6 +129,7 @@ type request struct {
 	operation   string // its name, Unknown until it is routed
 	bucket, key string
 	virtual     bool // the bucket came from the host name
+	site        bool // of a website
 	query       url.Values
 	auth        sigv4.Auth
 	op          *operation
@@ -167,6 +169,8 @@ func (s *Service) serve(hw http.ResponseWriter, hr *http.Request) {
 	switch {
 	case broken:
 		s.o.Log.WarnContext(r.Context(), "answer broken off", "request", id, "operation", r.operation, "err", err)
+	case err != nil && r.site:
+		s.writeSiteError(w, r, err)
 	case err != nil:
 		s.writeError(w, r, err)
 	}
@@ -213,6 +217,9 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
 	}
 	if r.query, err = parseQuery(r.URL.RawQuery); err != nil {
 		return err
+	}
+	if r.bucket, r.key, r.site = locate(r.Host, r.URL.Path, s.o.Websites); r.site {
+		return s.browse(w, r)
 	}
 	r.bucket, r.key, r.virtual = locate(r.Host, r.URL.Path, s.o.Domains)
 	if r.Method == http.MethodOptions {
@@ -291,12 +298,17 @@ func (s *Service) writeError(w http.ResponseWriter, r *request, err error) {
 	x.send(w, status)
 }
 
-// errorDocument renders an error. Causes that are our fault are logged here, once.
-func (s *Service) errorDocument(x *document, r *request, err error) (status int) {
-	status, code, message := render(err)
+// logFailure logs the cause of an answer that is our fault.
+func (s *Service) logFailure(r *request, status int, code string, err error) {
 	if status == http.StatusInternalServerError || code == "ServiceUnavailable" {
 		s.o.Log.ErrorContext(r.Context(), "request failed", "request", r.id, "bucket", r.bucket, "key", r.key, "err", err)
 	}
+}
+
+// errorDocument renders an error. Causes that are our fault are logged once.
+func (s *Service) errorDocument(x *document, r *request, err error) (status int) {
+	status, code, message := render(err)
+	s.logFailure(r, status, code, err)
 	x.open("Error")
 	x.text("Code", code)
 	x.text("Message", message)

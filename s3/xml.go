@@ -192,8 +192,13 @@ func (x *document) percent(s string) {
 
 // send answers with the document.
 func (x *document) send(w http.ResponseWriter, status int) error {
+	w.Header()["Content-Type"] = []string{"application/xml"}
+	return x.sendAs(w, status)
+}
+
+// sendAs answers with the document under the Content-Type that is set.
+func (x *document) sendAs(w http.ResponseWriter, status int) error {
 	h := w.Header()
-	h["Content-Type"] = []string{"application/xml"}
 	h["Content-Length"] = []string{strconv.Itoa(len(x.b))}
 	w.WriteHeader(status)
 	_, err := w.Write(x.b)

@@ -102,7 +102,7 @@ func (c *bucketCache) drop(name string) {
 }
 
 func noSuchBucket() error {
-	return errs.Newf(errs.NotFound, "the bucket does not exist").Because("NoSuchBucket")
+	return errs.Newf(errs.NotFound, "The specified bucket does not exist").Because("NoSuchBucket")
 }
 
 // CreateBucket implements API.
@@ -132,9 +132,9 @@ func (c *Catalog) CreateBucket(ctx context.Context, b Bucket, settings map[strin
 		case err != nil:
 			return Bucket{}, err
 		case there.Owner == b.Owner:
-			return Bucket{}, errs.Newf(errs.AlreadyExists, "you own this bucket already").Because("BucketAlreadyOwnedByYou")
+			return Bucket{}, errs.Newf(errs.AlreadyExists, "Your previous request to create the named bucket succeeded and you already own it.").Because("BucketAlreadyOwnedByYou")
 		default:
-			return Bucket{}, errs.Newf(errs.AlreadyExists, "the bucket name is taken").Because("BucketAlreadyExists")
+			return Bucket{}, errs.Newf(errs.AlreadyExists, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.").Because("BucketAlreadyExists")
 		}
 	}
 }
@@ -265,7 +265,7 @@ func (c *Catalog) DeleteBucket(ctx context.Context, name string) error {
 			return err
 		}
 		if !gone {
-			return errs.Newf(errs.FailedPrecondition, "the bucket is not empty").Because("BucketNotEmpty")
+			return errs.Newf(errs.FailedPrecondition, "The bucket you tried to delete is not empty").Because("BucketNotEmpty")
 		}
 		c.abortAll(ctx, b)
 		from, to := headKey(b.ID, ""), docstore.PrefixEnd(headKey(b.ID, ""))

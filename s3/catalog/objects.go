@@ -13,7 +13,7 @@ import (
 )
 
 func noSuchKey() error {
-	return errs.Newf(errs.NotFound, "the key does not exist").Because("NoSuchKey")
+	return errs.Newf(errs.NotFound, "The specified key does not exist.").Because("NoSuchKey")
 }
 
 // Check judges the condition against the current object, nil when there is none.

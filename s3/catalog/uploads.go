@@ -13,7 +13,7 @@ import (
 const collParts = "parts"
 
 func noSuchUpload() error {
-	return errs.Newf(errs.NotFound, "the upload does not exist").Because("NoSuchUpload")
+	return errs.Newf(errs.NotFound, "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.").Because("NoSuchUpload")
 }
 
 // CreateUpload implements API. The document is there before the native upload, so that a crash in between leaves a trace.

@@ -50,6 +50,7 @@ type Options struct {
 	LocalDir               string // backend: directory of the backend "local", registered on the very first start; empty: none
 
 	Region          string        // s3, backend: the gateway's region
+	Websites        []string      // s3: domains of websites
 	Domains         []string      // s3: of virtual-host style requests
 	Encryption      Encryption    // s3
 	RefuseSigV2     bool          // s3: Signature Version 2 is refused

@@ -70,7 +70,7 @@ func S3(_ context.Context, d Deps, o Options) (*Service, error) {
 	}
 	front, err := s3.New(s3.Deps{Catalog: heads, Places: d.Stores, Backends: backendpb.NewBackendsClient(d.Peers.Backend),
 		Identity: identitypb.NewIdentityClient(d.Peers.API), Secrets: d.Box},
-		s3.Options{Region: o.Region, Domains: o.Domains, RefuseV2: o.RefuseSigV2, ObjectOwnership: o.ObjectOwnership, Keyring: d.Keyring, DefaultEncryption: o.Encryption.Default,
+		s3.Options{Region: o.Region, Domains: o.Domains, Websites: o.Websites, RefuseV2: o.RefuseSigV2, ObjectOwnership: o.ObjectOwnership, Keyring: d.Keyring, DefaultEncryption: o.Encryption.Default,
 			PlainCustomerKeys: o.Encryption.Plain, TrustedProxies: o.Encryption.Proxies, Log: log, Metrics: d.Telemetry.Registry})
 	if err != nil {
 		return nil, err

@@ -96,6 +96,7 @@ func (s *settings) own(f *pflag.FlagSet) {
 		f.StringVar(&s.o.Region, "s3-region", "us-east-1", "the region that S3 clients sign with")
 		f.StringSliceVar(&s.o.Domains, "s3-domain", nil, "domains of virtual-host style requests: bucket.DOMAIN")
 		f.StringVar(&s.o.ObjectOwnership, "s3-object-ownership", s3.ObjectWriter, "object ownership of new buckets whose creator does not say: ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
+		f.StringSliceVar(&s.o.Websites, "s3-website-domain", nil, "domains of websites: bucket.DOMAIN")
 		f.BoolVar(&s.sigV2, "s3-sigv2", true, "whether Signature Version 2 of old S3 clients is accepted")
 		s.encryption.Add(f, "; `gelato kms init` makes one. Empty: both are refused")
 		f.DurationVar(&s.o.GarbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")

@@ -22,6 +22,7 @@ type settings struct {
 	rootAccess, rootSecret                     string
 	region, ownership                          string
 	domains                                    []string
+	websites                                   []string
 	sigV2                                      bool
 	garbageGrace, sweepInterval, ttl, writeTTL time.Duration
 	masterKeyFile                              string
@@ -47,6 +48,7 @@ func Command() *cobra.Command {
 	f.StringVar(&s.region, "s3-region", "us-east-1", "the region that S3 clients sign with")
 	f.StringSliceVar(&s.domains, "s3-domain", nil, "domains of virtual-host style requests: bucket.DOMAIN")
 	f.StringVar(&s.ownership, "s3-object-ownership", s3.ObjectWriter, "object ownership of new buckets whose creator does not say: ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
+	f.StringSliceVar(&s.websites, "s3-website-domain", nil, "domains of websites: bucket.DOMAIN")
 	f.BoolVar(&s.sigV2, "s3-sigv2", true, "whether Signature Version 2 of old S3 clients is accepted")
 	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 	f.DurationVar(&s.sweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")

@@ -80,7 +80,7 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 	deps.Stores = assemble.NewStores(deps)
 	defer deps.Stores.Close()
 	o := assemble.Options{RootAccess: access, RootSecret: secret, LocalDir: filepath.Join(s.data, backend.LocalName),
-		Region: s.region, Domains: s.domains, RefuseSigV2: !s.sigV2, ObjectOwnership: s.ownership, Encryption: encryption, GarbageGrace: s.garbageGrace, SweepInterval: s.sweepInterval,
+		Region: s.region, Domains: s.domains, Websites: s.websites, RefuseSigV2: !s.sigV2, ObjectOwnership: s.ownership, Encryption: encryption, GarbageGrace: s.garbageGrace, SweepInterval: s.sweepInterval,
 		LeaseTTL: s.ttl, WriteTTL: s.writeTTL}
 	handlers := map[string]http.Handler{}
 	for _, name := range assemble.Names() {
