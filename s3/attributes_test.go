@@ -98,3 +98,22 @@ func TestChunkedTransfer(t *testing.T) {
 		t.Errorf("other bytes: got %v", a)
 	}
 }
+
+func TestAnonymousOverridesNothing(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	put(t, g.root(), g.bucket("public", ""), "k", []byte("x"))
+	policy := `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::public/*"}]}`
+	g.send(call{method: "DELETE", path: "/public", query: "publicAccessBlock="})
+	if a := g.send(call{method: "PUT", path: "/public", query: "policy=", body: []byte(policy)}); a.status != 204 {
+		t.Fatalf("put policy: %v %s", a, a.message)
+	}
+	for query, want := range map[string]string{"": "200", "x-id=GetObject": "200", "response-content-type=text%2Fhtml": "400 InvalidRequest"} {
+		if a := g.send(call{method: "GET", path: "/public/k", query: query, unsigned: true}); a.String() != want {
+			t.Errorf("%q: got %v %s, want %s", query, a, a.message, want)
+		}
+	}
+	if a := g.send(call{method: "GET", path: "/public/k", query: "response-content-type=text%2Fhtml"}); a.header.Get("Content-Type") != "text/html" {
+		t.Errorf("signed: got %v", a.header)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
@@ -75,6 +76,9 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 	var sel selection
 	version, err := versionOf(r.query)
 	if err != nil {
+		return catalog.Object{}, sel, err
+	}
+	if err := overridable(r); err != nil {
 		return catalog.Object{}, sel, err
 	}
 	o, err := s.head(r.Context(), r, b, r.key, version)
@@ -176,6 +180,19 @@ func (s *Service) describe(h http.Header, r *request, o catalog.Object, sel sele
 			h[name] = []string{v}
 		}
 	}
+}
+
+// overridable refuses response-* parameters of anonymous requests: they must be signed.
+func overridable(r *request) error {
+	if !r.auth.Anonymous() {
+		return nil
+	}
+	for name := range r.query {
+		if strings.HasPrefix(name, "response-") {
+			return fail("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
+		}
+	}
+	return nil
 }
 
 func lowerHeader(name string) string {

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/opensds/gelato/internal/checksum"
 	"github.com/opensds/gelato/internal/errs"
@@ -86,12 +85,6 @@ func (c *Catalog) freeze(ctx context.Context, u uploadDoc, list []CompletedPart,
 	}
 	if err := u.expect(expect); err != nil {
 		return u, err
-	}
-	for _, p := range list {
-		if u.ChecksumType == "COMPOSITE" && p.Checksums[u.ChecksumAlgorithm] == nil {
-			return u, errs.Newf(errs.InvalidArgument, "The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
-				strings.ToLower(u.ChecksumAlgorithm), p.N).Because("InvalidRequest")
-		}
 	}
 	h, err := c.head(ctx, u.Bucket.ID, u.Key)
 	if err != nil {
