@@ -9,8 +9,14 @@ import (
 	"github.com/opensds/gelato/internal/errs"
 )
 
+// seekRun is how many summaries are read at once while common prefixes are large, longPrefix keys and more: most of a longer run would be for nothing.
+const (
+	seekRun    = 64
+	longPrefix = 256
+)
+
 // List implements API. It reads runs of summaries in key order; with a delimiter it seeks past a common prefix only when a
-// run ends inside it, as most prefixes are shorter than a run.
+// run ends inside it, as most prefixes are shorter than a run. Runs are as long as the prefixes seen last suggest.
 func (c *Catalog) List(ctx context.Context, l Listing) (Page, error) {
 	if l.Limit < 1 || l.Limit > 1000 {
 		return Page{}, errs.Newf(errs.InvalidArgument, "the limit of a listing is %d, not 1 to 1000", l.Limit)
@@ -27,12 +33,14 @@ func (c *Catalog) List(ctx context.Context, l Listing) (Page, error) {
 	}
 	rolled := "" // the last common prefix
 	var h head
+	limit := l.Limit + 1
 	for from < to {
-		run := docstore.Range{From: from, To: to, Limit: l.Limit + 1, Fields: summaryFields}
+		run := docstore.Range{From: from, To: to, Limit: limit, Fields: summaryFields}
 		docs, err := c.docs.List(ctx, collObjects, run)
 		if err != nil {
 			return Page{}, fmt.Errorf("list objects: %w", err)
 		}
+		before := len(p.Objects) + len(p.CommonPrefixes)
 		for _, d := range docs {
 			if err := h.decode(d); err != nil {
 				return Page{}, err
@@ -60,9 +68,12 @@ func (c *Catalog) List(ctx context.Context, l Listing) (Page, error) {
 			break
 		}
 		last := docs[len(docs)-1].Key
-		from = docstore.After(last)
+		from, limit = docstore.After(last), min(2*limit, l.Limit+1)
 		if rolled != "" && strings.HasPrefix(last, bounds+rolled) {
 			from = docstore.PrefixEnd(bounds + rolled)
+			if found := len(p.Objects) + len(p.CommonPrefixes) - before; found <= 1 || len(docs) >= longPrefix*found {
+				limit = min(seekRun, l.Limit+1)
+			}
 		}
 	}
 	p.Next = ""
