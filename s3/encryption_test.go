@@ -195,6 +195,11 @@ func TestEncryptedMultipart(t *testing.T) {
 			wantShown(t, name+" part", first.header, m.shown)
 			list += fmt.Sprintf("<Part><PartNumber>%d</PartNumber><ETag>%s</ETag></Part>", i+1, first.header.Get("Etag"))
 		}
+		if name == "customer" {
+			if a := g.send(call{method: "POST", path: path, query: "uploadId=" + id, body: []byte(list + "</CompleteMultipartUpload>")}); a.String() != "400 InvalidRequest" {
+				t.Errorf("%s: completed without the key: %v", name, a)
+			}
+		}
 		done := g.send(call{method: "POST", path: path, query: "uploadId=" + id, body: []byte(list + "</CompleteMultipartUpload>"), header: m.read})
 		if done.status != 200 || done.code != "" {
 			t.Fatalf("%s: complete: %v %s", name, done, done.message)

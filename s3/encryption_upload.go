@@ -35,17 +35,12 @@ func (s *Service) partEncryption(r *request, u catalog.Upload) (*sealing, error)
 	return e, s.unwrap(e)
 }
 
-// completeEncrypted judges the customer's key of a completion, and sets the headers that tell of encryption. S3 wants the key only where a checksum algorithm was chosen
-// (docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
+// completeEncrypted judges the customer's key of a completion, and sets the headers that tell of encryption. S3 wants the key where the object has a checksum, and all objects
+// have one (docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html).
 func (s *Service) completeEncrypted(h http.Header, r *request, id string) error {
 	u, err := s.catalog.Upload(r.Context(), r.b, r.key, id)
-	if err != nil {
+	if err != nil || u.Encryption == nil {
 		return nil // CompleteUpload says what is wrong, or repeats its answer
-	}
-	if r.Header.Get(ownCustomer+"Algorithm") == "" && u.ChecksumAlgorithm == "" || u.Encryption == nil {
-		e, err := decodeSealing(u.Encryption)
-		e.show(h)
-		return err
 	}
 	e, err := s.partEncryption(r, u)
 	e.show(h)

@@ -85,15 +85,16 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 	if err != nil {
 		return o, sel, err
 	}
-	if sel.sealing, err = s.decryptionOf(r, ownCustomer, o); err != nil {
-		return o, sel, err
+	seal, sealErr := s.decryptionOf(r, ownCustomer, o)
+	if sealErr != nil && !r.query.Has("partNumber") { // that a part is not there is told before
+		return o, sel, sealErr
 	}
 	if err := readConditions(r.Header, o); err != nil {
 		h["Etag"] = []string{quoted(o.ETag)}
 		h["Last-Modified"] = []string{o.Modified.UTC().Format(http.TimeFormat)}
 		return o, sel, err
 	}
-	sel.length = o.Size
+	sel.length, sel.sealing = o.Size, seal
 	header := r.Header.Get("Range")
 	if v := r.Header.Get("If-Range"); header != "" && v != "" && !unchanged(v, o) {
 		header = ""
@@ -104,10 +105,12 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 		}
 		n, err := partNumber(r.query)
 		if err == nil {
-			seal := sel.sealing
 			sel, err = s.partOf(r.Context(), o, n)
-			sel.sealing = seal
 		}
+		if err == nil {
+			err = sealErr
+		}
+		sel.sealing = seal
 		return o, sel, err
 	}
 	if header != "" {

@@ -161,6 +161,9 @@ func (p *Policy) Check(f *Form, bucket string, now time.Time) error {
 		if c.field == "bucket" { // the one that the request was sent to, whatever the form says
 			value, ok = bucket, true
 		}
+		if !ok && c.prefix && c.value == "" { // any value, and none: forms need not fill in what they may
+			continue
+		}
 		if !ok || !c.holds(value) {
 			return denied("Policy Condition failed: " + c.String())
 		}

@@ -63,6 +63,15 @@ def users(api, root):
     return made
 
 
+KEYS = ["testkey-1", "testkey-2"]  # of SSE-KMS
+
+
+def keys(gelato, data):
+    """Makes the keys of SSE-KMS that the suite wants."""
+    for key in KEYS:
+        subprocess.run([gelato, "kms", "create", key, "--data", data], check=True, stdout=subprocess.DEVNULL)
+
+
 def config(s3, made):
     """The configuration file of the suite."""
     host, port = s3.removeprefix("http://").split(":")
@@ -72,7 +81,8 @@ def config(s3, made):
     for section, name in sections.items():
         u = made[name]
         lines += [f"[{section}]", f"display_name = {u.get('displayName', name)}", f"user_id = {u.get('canonicalId', name)}", f"email = {name}@example.com",
-                  f"access_key = {u['accessKey']}", f"secret_key = {u['secretKey']}", f"api_name = {REGION}", "tenant = default", "lc_debug_interval = 1"]
+                  f"access_key = {u['accessKey']}", f"secret_key = {u['secretKey']}", f"api_name = {REGION}", "tenant = default", "lc_debug_interval = 1",
+                  f"kms_keyid = {KEYS[0]}", f"kms_keyid2 = {KEYS[1]}"]
     return "\n".join(lines) + "\n"
 
 
@@ -112,6 +122,7 @@ def main(gelato, checkout, *options):
             if ready is None:
                 sys.exit("gelato did not start; LOG=FILE keeps what it says")
             s3, api = re.search(r"s3=(\S+) api=(\S+)", ready).groups()
+            keys(gelato, work + "/data")
             with open(work + "/conf", "w") as f:
                 f.write(config(s3, users(api, root)))
             report = work + "/report.xml"
