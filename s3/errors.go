@@ -34,7 +34,7 @@ func statusOf(s3code string) int {
 		return http.StatusNotFound
 	case "MethodNotAllowed":
 		return http.StatusMethodNotAllowed
-	case "BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "ConditionalRequestConflict", "OperationAborted":
+	case "InvalidBucketState", "BucketAlreadyExists", "BucketAlreadyOwnedByYou", "BucketNotEmpty", "ConditionalRequestConflict", "OperationAborted":
 		return http.StatusConflict
 	case "MissingContentLength":
 		return http.StatusLengthRequired

@@ -19,6 +19,13 @@ type copySource struct {
 	seal    *sealing // nil when it is not encrypted
 }
 
+// setVersion names the version that a copy reads.
+func (c copySource) setVersion(h http.Header) {
+	if c.bucket.Versioning != "" || c.object.VersionID != "" {
+		h["X-Amz-Copy-Source-Version-Id"] = []string{shownVersion(c.object)}
+	}
+}
+
 // source finds the source of a copy and judges the conditions on it.
 func (s *Service) source(r *request) (copySource, error) {
 	var src copySource
@@ -102,9 +109,11 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	seal.showContext(w.Header())
+	src.setVersion(w.Header())
 	return s.long(w, r, func() (func(*document), error) {
 		done, err := s.copyBytes(r.Context(), b, o, src, want, seal, cond)
 		return func(x *document) {
+			setVersion(w.Header(), b, done)
 			s.setExpiration(w.Header(), r, done)
 			x.top("CopyObjectResult")
 			x.time("LastModified", done.Modified)
@@ -119,7 +128,7 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 func copied(r *request, b catalog.Bucket, o catalog.Object, src copySource) (catalog.Object, checksum.Algorithm, error) {
 	switch r.Header.Get("X-Amz-Metadata-Directive") {
 	case "", "COPY":
-		if src.bucket.ID == b.ID && src.object.Key == o.Key && o.Redirect == "" && r.Header.Get("X-Amz-Storage-Class") == "" && !asksEncryption(r.Header) {
+		if src.bucket.ID == b.ID && src.object.Key == o.Key && src.object.Latest && o.Redirect == "" && r.Header.Get("X-Amz-Storage-Class") == "" && !asksEncryption(r.Header) {
 			return o, "", fail("InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.")
 		}
 		o.Headers, o.Metadata = src.object.Headers, src.object.Metadata
@@ -186,7 +195,7 @@ func (s *Service) openSource(ctx context.Context, src copySource, run byteRange,
 	}
 	reader, err := s.openObject(ctx, src.bucket, src.object, src.seal, run)
 	if errs.Is(err, errs.NotFound) { // it moved since its head was read
-		now, again := s.catalog.Get(ctx, src.bucket, src.object.Key, "")
+		now, again := s.catalog.Get(ctx, src.bucket, src.object.Key, shownVersion(src.object))
 		if again != nil {
 			return sourceBody{}, again
 		}

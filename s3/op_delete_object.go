@@ -1,7 +1,7 @@
 package s3
 
 import (
-	"context"
+	"cmp"
 	"net/http"
 
 	"github.com/opensds/gelato/internal/errs"
@@ -18,19 +18,26 @@ func (s *Service) deleteObject(w http.ResponseWriter, r *request) error {
 			return notImplemented(h)
 		}
 	}
-	b := r.b
-	if err := s.remove(r.Context(), b, r.key, version, r.Header.Get("If-Match")); err != nil {
+	done, err := s.remove(r, r.key, version, r.Header.Get("If-Match"))
+	if err != nil {
 		return err
 	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	h := w.Header()
+	if done.Marker {
+		h["X-Amz-Delete-Marker"] = []string{"true"}
+	}
+	if done.Marker || done.VersionID != "" {
+		h["X-Amz-Version-Id"] = []string{cmp.Or(done.VersionID, catalog.NullVersion)}
+	}
+	return sendEmpty(w, http.StatusNoContent)
 }
 
 // remove deletes an object, the current one when version is empty, if there is one and its ETag is the one given. To delete what is absent is no error.
-func (s *Service) remove(ctx context.Context, b catalog.Bucket, key, version, ifMatch string) error {
-	_, err := s.catalog.Delete(ctx, b, key, version, catalog.Condition{IfETag: bareETag(ifMatch)})
+func (s *Service) remove(r *request, key, version, ifMatch string) (catalog.Deleted, error) {
+	c := catalog.Condition{IfETag: bareETag(ifMatch), Owner: r.auth.User}
+	done, err := s.catalog.Delete(r.Context(), r.b, key, version, c)
 	if ifMatch == "" && errs.ReasonOf(err) == "NoSuchKey" {
-		return nil
+		return done, nil
 	}
-	return err
+	return done, err
 }

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
 	"net/http"
 
@@ -29,7 +30,6 @@ type deleteTarget struct {
 }
 
 func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
-	b := r.b
 	body, p, err := s.document(r, true)
 	if err != nil {
 		return err
@@ -49,61 +49,85 @@ func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
 	if p.wantMD5 == nil && p.claim.algorithm == "" {
 		return fail("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
 	}
-	outcomes := make([]error, len(d.Objects))
-	var g errgroup.Group
-	g.SetLimit(parallelDeletes)
-	for i, o := range d.Objects {
-		g.Go(func() error {
-			outcomes[i] = s.deleteOne(r, b, o)
-			return nil
-		})
-	}
-	g.Wait()
+	outcomes := s.deleteAll(r, d.Objects)
 	x := s.page()
 	defer s.release(x)
 	x.root("DeleteResult")
 	for i, o := range d.Objects {
-		if outcomes[i] == nil {
-			if !d.Quiet {
-				x.open("Deleted")
-				x.text("Key", o.Key)
-				if o.VersionID != nil {
-					x.text("VersionId", *o.VersionID)
-				}
-				x.close("Deleted")
-			}
+		done, err := outcomes[i].Deleted, outcomes[i].err
+		if err == nil && d.Quiet {
 			continue
 		}
-		status, code, message := render(outcomes[i])
-		if status >= 500 {
-			s.o.Log.ErrorContext(r.Context(), "delete failed", "request", r.id, "bucket", r.bucket, "key", o.Key, "err", outcomes[i])
+		element := "Deleted"
+		if err != nil {
+			element = "Error"
 		}
-		x.open("Error")
+		x.open(element)
 		x.text("Key", o.Key)
 		if o.VersionID != nil {
 			x.text("VersionId", *o.VersionID)
 		}
-		x.text("Code", code)
-		x.text("Message", message)
-		x.close("Error")
+		switch {
+		case err != nil:
+			status, code, message := render(err)
+			if status >= 500 {
+				s.o.Log.ErrorContext(r.Context(), "delete failed", "request", r.id, "bucket", r.bucket, "key", o.Key, "err", err)
+			}
+			x.text("Code", code)
+			x.text("Message", message)
+		case done.Marker:
+			x.truth("DeleteMarker", true)
+			x.text("DeleteMarkerVersionId", cmp.Or(done.VersionID, catalog.NullVersion))
+		}
+		x.close(element)
 	}
 	x.close("DeleteResult")
 	return x.send(w, http.StatusOK)
 }
 
-func (s *Service) deleteOne(r *request, b catalog.Bucket, o deleteTarget) error {
+// deletion is what became of one object.
+type deletion struct {
+	catalog.Deleted
+	err error
+}
+
+// deleteAll deletes objects, several keys at once; versions of one key one after the other, in their order.
+func (s *Service) deleteAll(r *request, list []deleteTarget) []deletion {
+	outcomes := make([]deletion, len(list))
+	byKey := map[string][]int{}
+	for i, o := range list {
+		byKey[o.Key] = append(byKey[o.Key], i)
+	}
+	var g errgroup.Group
+	g.SetLimit(parallelDeletes)
+	for _, of := range byKey {
+		g.Go(func() error {
+			for _, i := range of {
+				outcomes[i].Deleted, outcomes[i].err = s.deleteOne(r, list[i])
+			}
+			return nil
+		})
+	}
+	g.Wait()
+	return outcomes
+}
+
+func (s *Service) deleteOne(r *request, o deleteTarget) (done catalog.Deleted, err error) {
 	if o.LastModifiedTime != "" || o.Size != "" {
-		return notImplemented("LastModifiedTime and Size in DeleteObjects")
+		return done, notImplemented("LastModifiedTime and Size in DeleteObjects")
 	}
 	if err := checkKey(o.Key); err != nil {
-		return err
+		return done, err
 	}
 	version, action := "", "s3:DeleteObject"
 	if o.VersionID != nil && *o.VersionID != "" {
 		version, action = *o.VersionID, "s3:DeleteObjectVersion"
+		if !validVersion(version) {
+			return done, fail("NoSuchVersion", "The specified version does not exist.")
+		}
 	}
-	if err := s.authorize(r, access{action: action, bucket: b, key: o.Key, versionID: version}); err != nil {
-		return err
+	if err := s.authorize(r, access{action: action, bucket: r.b, key: o.Key, versionID: version}); err != nil {
+		return done, err
 	}
-	return s.remove(r.Context(), b, o.Key, version, o.ETag)
+	return s.remove(r, o.Key, version, o.ETag)
 }

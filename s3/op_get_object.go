@@ -83,6 +83,9 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 	}
 	o, err := s.head(r.Context(), r, b, r.key, version)
 	if err != nil {
+		if o.DeleteMarker {
+			setMarker(h, o, version != "")
+		}
 		return o, sel, err
 	}
 	seal, sealErr := s.decryptionOf(r, ownCustomer, o)
@@ -157,6 +160,7 @@ func (s *Service) partOf(ctx context.Context, o catalog.Object, n int) (selectio
 // describe sets all headers of the answer.
 func (s *Service) describe(h http.Header, r *request, o catalog.Object, sel selection) {
 	setObject(h, o)
+	setVersion(h, r.b, o)
 	s.setConfigured(h, r, o)
 	sel.sealing.show(h)
 	h["Content-Length"] = []string{strconv.FormatInt(sel.length, 10)}
@@ -248,10 +252,15 @@ func versionOf(q url.Values) (string, error) {
 		return "", fail("InvalidArgument", "Version id cannot be the empty string")
 	}
 	version := q.Get("versionId")
-	if version != "" && version != catalog.NullVersion && docstore.CheckRev(docstore.Rev(version)) != nil {
+	if version != "" && !validVersion(version) {
 		return "", fail("InvalidArgument", "Invalid version id specified")
 	}
 	return version, nil
+}
+
+// validVersion reports whether a text has the form of a version id.
+func validVersion(id string) bool {
+	return id == catalog.NullVersion || docstore.CheckRev(docstore.Rev(id)) == nil
 }
 
 func partNumber(q url.Values) (int, error) {

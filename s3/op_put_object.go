@@ -24,6 +24,7 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	}
 	h := w.Header()
 	h["Etag"] = []string{quoted(done.ETag)}
+	setVersion(h, r.b, done)
 	setSums(h, done)
 	s.setExpiration(h, r, done)
 	body.sealing.showContext(h)

@@ -28,6 +28,7 @@ func (s *Service) uploadPartCopy(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	seal.show(w.Header())
+	src.setVersion(w.Header())
 	return s.long(w, r, func() (func(*document), error) {
 		body, err := s.openSource(r.Context(), src, run, wants{md5: true, algorithm: checksum.Algorithm(u.ChecksumAlgorithm)})
 		if err != nil {

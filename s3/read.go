@@ -95,13 +95,13 @@ func (r *objectReader) Read(p []byte) (int, error) {
 	}
 }
 
-// resume decides after a failure whether to go on: the version must still be the current one, and either have moved or the failure be one that may pass.
+// resume decides after a failure whether to go on: the version must still be there, and either have moved or the failure be one that may pass.
 func (r *objectReader) resume(cause error) error {
 	r.failed++
 	if r.failed > maxResumes || r.ctx.Err() != nil {
 		return fmt.Errorf("read object: %w", cause)
 	}
-	now, err := r.s.catalog.Get(r.ctx, r.bucket, r.object.Key, "")
+	now, err := r.s.catalog.Get(r.ctx, r.bucket, r.object.Key, shownVersion(r.object))
 	if err != nil {
 		return fmt.Errorf("read object: %w", errors.Join(cause, err))
 	}

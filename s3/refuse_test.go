@@ -146,7 +146,7 @@ func TestRefusals(t *testing.T) {
 		"append":             {put(call{header: with("X-Amz-Write-Offset-Bytes", "5")}), "501 NotImplemented"},
 		"delete replication": {call{method: "DELETE", path: "/empty", query: "replication"}, "501 NotImplemented"},
 		"delete uploads":     {call{method: "DELETE", path: "/empty", query: "uploads"}, "405 MethodNotAllowed"},
-		"put versioning":     {call{method: "PUT", path: "/empty", query: "versioning="}, "501 NotImplemented"},
+		"put replication":    {call{method: "PUT", path: "/empty", query: "replication="}, "501 NotImplemented"},
 		"select":             {call{method: "POST", path: "/target/kept", query: "select=&select-type=2"}, "501 NotImplemented"},
 		"POST of an object":  {call{method: "POST", path: "/target/kept"}, "405 MethodNotAllowed"},
 		"several ETags":      {put(call{header: with("If-Match", "a, b")}), "501 NotImplemented"},

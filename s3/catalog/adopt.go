@@ -144,13 +144,20 @@ func (c *Catalog) newAdoption(b Bucket, backendID string, n Native, until time.T
 	if len(n.MD5) > 0 {
 		o.ETag = hex.EncodeToString(n.MD5)
 	}
+	ch.shape = func(n *note, base head) { n.old = base.side() }
+	ch.needs = nil
 	ch.make = func(base head) (head, error) {
-		if base.live && !base.at(loc) {
+		switch {
+		case !base.present():
+			return ch.onto(base, o)
+		case !base.at(loc):
 			return head{}, taken("Exists", "the key is taken")
-		} else if base.live && base.object.Location.NativeETag == loc.NativeETag {
+		case base.object.Location.NativeETag == loc.NativeETag:
 			return head{}, taken("Same", "it was imported before")
 		}
-		return head{live: true, object: o}, nil
+		h := base.next() // the bytes of this version are no more, whatever the versioning of the bucket
+		h.object, h.named = o, base.object.VersionID != ""
+		return h, nil
 	}
 	return ch
 }
@@ -202,11 +209,11 @@ func (c *Catalog) takeOver(ctx context.Context, ch *change) error {
 	case cl.state == claimReleased:
 		return taken("Claimed", "it was imported and relocated before")
 	}
-	h, err := c.head(ctx, cl.bucketID, cl.key)
+	used, _, err := c.refers(ctx, garbage{bucketID: cl.bucketID, key: cl.key, location: l})
 	if err != nil {
 		return err
 	}
-	if h.at(l) {
+	if used {
 		if same {
 			return taken("Same", "it was imported before")
 		}

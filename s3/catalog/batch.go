@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"time"
 
@@ -160,8 +161,9 @@ type Put struct {
 
 // Relocate is a CommitItem that moves the pointer of an object whose bytes are the same.
 type Relocate struct {
-	From          Location // what was copied; where the object is anywhere else by now, the outcome is FailedPrecondition with reason SourceChanged
-	CRC64         uint64   // of the bytes that were copied; DataLoss when the object has another one
+	Version       docstore.Rev // of the object that was copied; empty: the current one
+	From          Location     // what was copied; where the object is anywhere else by now, the outcome is FailedPrecondition with reason SourceChanged
+	CRC64         uint64       // of the bytes that were copied; DataLoss when the object has another one
 	StorageClass  string
 	ReleaseSource bool // an adopted original is deleted too
 }
@@ -193,8 +195,15 @@ func (c *Catalog) again(ctx context.Context, all []*change) {
 	}
 	heads, err := c.heads(ctx, lost)
 	for i, ch := range lost {
-		if err == nil && heads[i].at(ch.note.new.location) {
+		switch {
+		case err != nil:
+		case heads[i].at(ch.note.new.location):
 			ch.err, ch.done = nil, &heads[i]
+		case heads[i].layered():
+			o, e := c.at(ctx, ch.bucket.ID, ch.key, ch.note.id, ch.note.new.location)
+			if e == nil && o.Version != "" {
+				ch.err, ch.done = nil, &head{rev: o.Rev, note: ch.note.id, live: true, object: o}
+			}
 		}
 	}
 	c.checkBuckets(ctx, lost)
@@ -208,6 +217,7 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 	}
 	all := c.load(ctx, ids)
 	c.again(ctx, all)
+	c.stateOf(ctx, all)
 	parts := map[*change][]ObjectPart{}
 	for i, ch := range all {
 		if ch.err != nil || ch.done != nil {
@@ -243,7 +253,7 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 	for i, ch := range all {
 		results[i].Err = ch.err
 		if ch.err == nil {
-			results[i].Rev = ch.done.object.Rev
+			results[i].Rev = ch.outcome(ch.of).Rev
 		}
 	}
 	return results
@@ -252,28 +262,45 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 func (c *Catalog) relocate(ch *change, nativeETag string, r Relocate) {
 	to := ch.note.new.location
 	to.NativeETag = nativeETag
+	name := func(base head) docstore.Rev { return cmp.Or(r.Version, base.object.Version) }
+	ch.of = r.Version
+	ch.needs = func(base head) docstore.Rev {
+		if v := name(base); v != base.object.Version && base.layered() {
+			return v
+		}
+		return ""
+	}
 	ch.shape = func(n *note, base head) {
-		n.new.size, n.new.table = base.object.Size, base.table
-		n.moves = base.live && base.object.Location.BlobID == ""
+		n.old, n.new.size, n.new.table, n.moves = side{}, 0, "", false
+		if o, _ := ch.target(base, name(base)); o != nil {
+			n.old = o.side()
+			n.new.size, n.new.table = o.Size, o.table
+			n.moves = n.old.live && o.Location.BlobID == ""
+		}
 		n.release = n.moves && r.ReleaseSource
 	}
 	ch.make = func(base head) (head, error) {
-		at := base.object.Location
-		if !base.live || at.BackendID != r.From.BackendID || at.NativeKey != r.From.NativeKey || r.From.NativeETag != "" && at.NativeETag != r.From.NativeETag {
+		o, current := ch.target(base, name(base))
+		if o == nil || o.DeleteMarker || o.Version == "" || o.Location.BackendID != r.From.BackendID || o.Location.NativeKey != r.From.NativeKey ||
+			r.From.NativeETag != "" && o.Location.NativeETag != r.From.NativeETag {
 			return head{}, errs.Newf(errs.FailedPrecondition, "the object is not where it was copied from any more").Because("SourceChanged")
 		}
-		h := base
-		if known := h.object.CRC64; known != nil && *known != r.CRC64 {
+		if known := o.CRC64; known != nil && *known != r.CRC64 {
 			return head{}, errs.Newf(errs.DataLoss, "the bytes that were copied are not those of the object").Because("ChecksumMismatch")
 		}
-		if sum := h.object.Checksums[string(checksum.CRC64NVME)]; sum != nil && h.object.Encryption == nil && !bytes.Equal(sum, checksum.Bytes64(r.CRC64)) {
+		if sum := o.Checksums[string(checksum.CRC64NVME)]; sum != nil && o.Encryption == nil && !bytes.Equal(sum, checksum.Bytes64(r.CRC64)) {
 			return head{}, errs.Newf(errs.DataLoss, "the bytes that were copied are not those of the object").Because("ChecksumMismatch")
 		}
-		crc := r.CRC64
-		h.object.CRC64, h.object.Location, h.upload = &crc, to, ""
+		next, crc := *o, r.CRC64
+		next.CRC64, next.Location, next.Rev = &crc, to, ""
 		if r.StorageClass != "" {
-			h.object.StorageClass = r.StorageClass
+			next.StorageClass = r.StorageClass
 		}
+		if !current {
+			return ch.amended(base, next), nil
+		}
+		h := base.next()
+		h.object = next
 		return h, nil
 	}
 }
@@ -326,7 +353,7 @@ type DeleteItem struct {
 func (c *Catalog) DeleteMany(ctx context.Context, b Bucket, items []DeleteItem) []error {
 	all := make([]*change, len(items))
 	for i, it := range items {
-		all[i] = c.newDelete(b, it.Key, Condition{IfRev: it.IfRev})
+		all[i] = c.newDelete(b, it.Key, "", Condition{IfRev: it.IfRev})
 	}
 	for _, wave := range waves(all) {
 		c.carry(ctx, wave)

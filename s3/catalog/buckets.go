@@ -32,6 +32,8 @@ func (b bucketDoc) doc() (docstore.Doc, error) {
 	w.str("b", b.BackendID)
 	w.int("c", b.Created.UnixNano())
 	w.flag("d", b.deleting)
+	w.str("v", b.Versioning)
+	w.flag("ol", b.ObjectLock)
 	if len(b.Settings) > 0 {
 		w.doc("s")
 		for _, name := range sortedKeys(b.Settings) {
@@ -58,6 +60,10 @@ func decodeBucket(d docstore.Doc) (bucketDoc, error) {
 			b.Created = time.Unix(0, e.int()).UTC()
 		case "d":
 			b.deleting = true
+		case "v":
+			b.Versioning = e.str()
+		case "ol":
+			b.ObjectLock = true
 		case "s":
 			b.Settings = map[string]docstore.Rev{}
 			list := nested(e.val)
@@ -210,13 +216,52 @@ func (c *Catalog) Buckets(ctx context.Context, owner, after string, limit int) (
 
 // SetPlacement implements API. It answers when no process can have the former placement in its cache any more.
 func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Bucket, error) {
-	b, err := c.readBucket(ctx, name)
-	for err == nil && b.BackendID != backendID {
+	b, err := c.change(ctx, name, func(b *Bucket) error {
+		b.BackendID = backendID
+		return nil
+	})
+	if err != nil {
+		return Bucket{}, fmt.Errorf("set placement: %w", err)
+	}
+	return b, nil
+}
+
+// SetVersioning implements API.
+func (c *Catalog) SetVersioning(ctx context.Context, name, state string, lock bool) (Bucket, error) {
+	b, err := c.change(ctx, name, func(b *Bucket) error {
+		b.Versioning, b.ObjectLock = state, b.ObjectLock || lock
+		if b.ObjectLock && state != Enabled {
+			return errs.Newf(errs.FailedPrecondition, "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.").Because("InvalidBucketState")
+		}
+		return nil
+	})
+	if err != nil {
+		return Bucket{}, fmt.Errorf("set versioning: %w", err)
+	}
+	return b, nil
+}
+
+// change changes what writes depend on of a bucket, and answers when no process can have the former state in its cache any more.
+func (c *Catalog) change(ctx context.Context, name string, set func(b *Bucket) error) (Bucket, error) {
+	for {
+		b, err := c.readBucket(ctx, name)
+		if err != nil {
+			return Bucket{}, err
+		}
 		next := b
-		next.BackendID, next.Rev, next.read = backendID, c.newRev(b.Rev), time.Now()
-		var doc docstore.Doc
-		if doc, err = (bucketDoc{Bucket: next}).doc(); err != nil {
-			break
+		if err := set(&next); err != nil {
+			return Bucket{}, err
+		}
+		if next.BackendID == b.BackendID && next.Versioning == b.Versioning && next.ObjectLock == b.ObjectLock {
+			if c.now().Sub(b.Rev.Time()) < cacheTTL+maxSkew { // perhaps an earlier call made it so just now, and its answer was lost
+				trouble.Sleep(ctx, cacheTTL)
+			}
+			return b, ctx.Err()
+		}
+		next.Rev, next.read = c.newRev(b.Rev), time.Now()
+		doc, err := (bucketDoc{Bucket: next}).doc()
+		if err != nil {
+			return Bucket{}, err
 		}
 		err = c.write(ctx, replaceOp(collBuckets, doc, b.Rev))
 		if err == nil {
@@ -224,18 +269,10 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 			trouble.Sleep(ctx, cacheTTL)
 			return next, ctx.Err()
 		}
-		if errs.Is(err, errs.FailedPrecondition) {
-			b, err = c.readBucket(ctx, name)
+		if !errs.Is(err, errs.FailedPrecondition) {
+			return Bucket{}, err
 		}
 	}
-	if err != nil {
-		return Bucket{}, fmt.Errorf("set placement: %w", err)
-	}
-	if c.now().Sub(b.Rev.Time()) < cacheTTL+maxSkew { // perhaps an earlier call made it so just now, and its answer was lost
-		trouble.Sleep(ctx, cacheTTL)
-		return b, ctx.Err()
-	}
-	return b, nil
 }
 
 // DeleteBucket implements API. Marked as deleting first, then looked through: a writer puts its object first and looks at the bucket
@@ -321,7 +358,7 @@ func (c *Catalog) isEmpty(ctx context.Context, bucketID string) (bool, error) {
 			if err != nil {
 				return false, err
 			}
-			if h.live {
+			if h.present() {
 				return false, nil
 			}
 			if h.note == "" {
@@ -341,7 +378,7 @@ func (c *Catalog) isEmpty(ctx context.Context, bucketID string) (bool, error) {
 func (c *Catalog) checkBuckets(ctx context.Context, all []*change) {
 	read := map[string]error{} // by bucket id
 	for _, ch := range all {
-		if ch.err != nil || ch.done == nil || !ch.done.live || c.opt.fault.skipBucket {
+		if ch.err != nil || ch.done == nil || !ch.done.present() || c.opt.fault.skipBucket {
 			continue
 		}
 		err, ok := read[ch.bucket.ID]
@@ -355,7 +392,7 @@ func (c *Catalog) checkBuckets(ctx context.Context, all []*change) {
 		ch.err = err
 		if errs.Is(err, errs.NotFound) {
 			// Should this fail, the journal's reader does it.
-			_ = c.undo(ctx, ch.bucket, ch.key, Condition{IfRev: ch.done.object.Rev})
+			_ = c.undo(ctx, ch.bucket, ch.key)
 		}
 	}
 }

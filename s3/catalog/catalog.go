@@ -19,6 +19,9 @@ type Bucket struct {
 	Rev       docstore.Rev
 	// Settings are the sub-resources that the bucket has (policy, tagging and so on), each with the revision of its bytes. Not to be changed.
 	Settings map[string]docstore.Rev
+	// Versioning is Enabled, Suspended, or empty when it never was enabled.
+	Versioning string
+	ObjectLock bool // versions can be locked; Versioning is Enabled then and stays so
 
 	read time.Time // when it was asked for, with its monotonic reading; the zero Time: long ago
 }
@@ -31,7 +34,7 @@ type Location struct {
 	NativeETag string
 }
 
-// Object is what the head document says of the current version. The zero Object is no object.
+// Object is one version of a key. The zero Object is no object.
 type Object struct {
 	Key          string
 	Rev          docstore.Rev // of the last change: a relocation changes it as well
@@ -49,6 +52,10 @@ type Object struct {
 	Metadata     map[string]string
 	PartCount    int // of a multipart object, else 0; its parts are in its part table
 	Attributes
+
+	VersionID    string // as clients see it; empty: they see "null"
+	DeleteMarker bool   // it says that the key has no object; only Key, Rev, Version, VersionID, Modified and Owner are set
+	Latest       bool   // the current version
 
 	table string // names the part table; set by the catalog only
 }
@@ -114,11 +121,16 @@ type Condition struct {
 	IfETag    string       // If-Match, without quotes; * for any object
 	IfNotETag string       // If-None-Match of an ETag, without quotes: what is absent will do
 	IfRev     docstore.Rev // for movers: the Rev or the Version of the object
+
+	Bypass bool   // of a Delete: retention of mode GOVERNANCE does not hold it up
+	Owner  string // of a Delete: whose delete marker it is, if it lays one
 }
 
 // Deleted says what a Delete did.
 type Deleted struct {
-	Existed bool
+	Existed   bool   // false: there was nothing to do
+	VersionID string // of the version that was deleted, as it was named, or of the delete marker that was laid
+	Marker    bool   // a delete marker was laid or, where a version was named, deleted
 }
 
 // Listing asks for one page. Keys and common prefixes together count against Limit.
@@ -188,13 +200,17 @@ type API interface {
 	Buckets(ctx context.Context, owner, after string, limit int) (buckets []Bucket, more bool, err error)
 	DeleteBucket(ctx context.Context, name string) error
 	SetPlacement(ctx context.Context, name, backendID string) (Bucket, error)
+	// SetVersioning enables or suspends versioning; lock makes versions lockable, for ever. It answers when no write can begin by the former state any more.
+	// FailedPrecondition with reason InvalidBucketState where a lock is to be had without versions.
+	SetVersioning(ctx context.Context, name, state string, lock bool) (Bucket, error)
 	// Setting returns the bytes of one of b.Settings. They may be shared: do not change them. NotFound with reason NoSuchSetting when b has none of this name,
 	// or when it was changed since b was read.
 	Setting(ctx context.Context, b Bucket, name string) ([]byte, error)
 	// SetSettings changes settings of a bucket in one step; nil bytes remove one. At most 1 MiB each. This process sees them at once, others within 2 s.
 	SetSettings(ctx context.Context, bucket string, settings map[string][]byte) (Bucket, error)
 
-	// Get returns an object: the current one when versionID is empty. NotFound with reason NoSuchKey or NoSuchVersion when there is none.
+	// Get returns an object: the current one when versionID is empty. NotFound with reason NoSuchKey or NoSuchVersion when there is none. Where a delete marker is
+	// current, it comes with the error NoSuchKey; where one is named, with FailedPrecondition and reason MethodNotAllowed.
 	Get(ctx context.Context, b Bucket, key, versionID string) (Object, error)
 	// Amend changes the Attributes of an object without new bytes: alter gets the object as it is, perhaps several times; it replaces maps and
 	// slices rather than changing them, and its errors are answered as they are.
@@ -202,6 +218,7 @@ type API interface {
 	// Parts returns rows of an object's part table with N > after.
 	Parts(ctx context.Context, o Object, after, limit int) ([]ObjectPart, error)
 	List(ctx context.Context, l Listing) (Page, error)
+	ListVersions(ctx context.Context, l VersionListing) (VersionPage, error)
 
 	// Begin draws a write for key on the backend, or on the bucket's placement when backendID is empty. The note may still be on its way
 	// to disk when Begin returns; Commit waits for it.
@@ -213,7 +230,8 @@ type API interface {
 	Commit(ctx context.Context, w *Write, o Object, parts []ObjectPart, c Condition) (Object, error)
 	// Abandon gives a write up; its blob is collected. It never fails: what it cannot do the reader does later.
 	Abandon(ctx context.Context, w *Write)
-	// Delete removes an object, if there is one: the current one when versionID is empty.
+	// Delete deletes the named version for good: AccessDenied while it is locked. Without a version id it lays a delete marker where the bucket has
+	// versions, and else deletes the object. To delete what is absent is no error.
 	Delete(ctx context.Context, b Bucket, key, versionID string, c Condition) (Deleted, error)
 
 	CreateUpload(ctx context.Context, u Upload) (Upload, error) // ID, Location and NativeID are drawn; the native upload is made

@@ -15,9 +15,11 @@ type change struct {
 	key    string
 	// make says what the change makes of a head. It is pure, and its errors are final answers once the head was read after the commit began.
 	make  func(base head) (head, error)
-	shape func(n *note, base head) // writes into the note what it must say of the new side; may be nil
+	shape func(n *note, base head)     // writes into the note what it must say of the new side; may be nil
+	needs func(base head) docstore.Rev // the Version below the base that the functions above look at in sight, or newestBelow; may be nil
 	note  note
 	base  head      // the head that note.base names
+	sight sight     // what was seen below it
 	until time.Time // with its monotonic reading; the zero Time: no limit
 	fresh bool      // base was read since the commit began
 	maybe bool      // a compare-and-set had an unknown outcome
@@ -25,8 +27,10 @@ type change struct {
 	doubt bool      // how the note is stored is not known: a replacement had an unknown outcome
 	moves bool      // its location is the bucket's placement, and moves with it
 	err   error
-	tried *head // what the last compare-and-set would have put there
-	done  *head // what was committed
+	tried *head        // what the last compare-and-set would have put there
+	done  *head        // what was committed
+	of    docstore.Rev // the Version that it changes, where that was named
+	gone  Object       // the version that make deleted last, if it was named
 }
 
 // rounds bounds how often one commit starts again because others changed the key meanwhile.
@@ -48,17 +52,27 @@ func failAll(all []*change, err error) {
 	}
 }
 
-// prepare reads the heads that the changes start from.
+// prepare reads what the changes start from.
 func (c *Catalog) prepare(ctx context.Context, all []*change) {
-	heads, err := c.heads(ctx, all)
-	if err != nil {
-		failAll(all, err)
-		return
+	list := pending(all)
+	for range rounds {
+		if len(list) == 0 {
+			return
+		}
+		heads, err := c.heads(ctx, list)
+		if err != nil {
+			failAll(list, err)
+			return
+		}
+		for i, ch := range list {
+			ch.base = heads[i]
+		}
+		list = c.look(ctx, list)
 	}
-	for i, ch := range all {
-		ch.base = heads[i]
-	}
+	failAll(list, errTooMany())
 }
+
+func errTooMany() error { return errs.Newf(errs.Unavailable, "too many others change this key") }
 
 func (c *Catalog) heads(ctx context.Context, all []*change) ([]head, error) {
 	keys := make([]string, len(all))
@@ -92,7 +106,7 @@ func (c *Catalog) anchor(ctx context.Context, all []*change) {
 			bare = append(bare, ch)
 		}
 		was := n.docRev
-		n.rev, n.docRev = c.newRev(ch.base.rev), c.newRev(was)
+		n.rev, n.docRev = c.newRev(max(ch.base.rev, n.id, docstore.Rev(n.upload))), c.newRev(was) // newer than what it is named by, see garbage.since
 		if n.id == "" {
 			n.id = n.rev
 		}
@@ -292,7 +306,7 @@ func (c *Catalog) commit(ctx context.Context, all []*change) {
 		c.refresh(ctx, c.replace(ctx, list))
 		list = pending(list)
 	}
-	failAll(pending(list), errs.Newf(errs.Unavailable, "too many others change this key"))
+	failAll(pending(list), errTooMany())
 	c.checkBuckets(ctx, all)
 }
 
@@ -314,10 +328,7 @@ func (c *Catalog) replace(ctx context.Context, list []*change) (stale []*change)
 		}
 		var doc docstore.Doc
 		if err == nil {
-			h.rev, h.note, h.object.Rev = ch.note.rev, ch.note.id, ch.note.rev
-			if h.live && h.object.Version == "" {
-				h.object.Version = ch.note.rev
-			}
+			h.stamp(ch.note.rev, ch.note.id)
 			doc, err = h.doc(headKey(ch.bucket.ID, ch.key))
 		}
 		if err != nil {
@@ -355,15 +366,24 @@ func (c *Catalog) finishBefore(ctx context.Context, ch *change) error {
 
 // refresh reads the heads of changes whose compare-and-set failed, or whose answer must not come from an old head, and prepares another round.
 func (c *Catalog) refresh(ctx context.Context, stale []*change) {
-	if len(stale) == 0 {
-		return
+	for range rounds {
+		if len(stale) == 0 {
+			return
+		}
+		stale = c.refreshOnce(ctx, stale)
 	}
+	failAll(stale, errTooMany())
+}
+
+// refreshOnce returns the changes whose head changed again meanwhile.
+func (c *Catalog) refreshOnce(ctx context.Context, stale []*change) (again []*change) {
 	heads, err := c.heads(ctx, stale)
 	if err != nil {
 		failAll(stale, err)
-		return
+		return nil
 	}
-	var moved []*change
+	var list []*change
+	former := map[*change]head{}
 	for i, ch := range stale {
 		h := heads[i]
 		switch {
@@ -375,12 +395,25 @@ func (c *Catalog) refresh(ctx context.Context, stale []*change) {
 		if ch.done != nil || ch.err != nil {
 			continue
 		}
-		moves := h.rev != ch.base.rev
-		ch.fresh, ch.base = true, h
-		if !moves {
+		former[ch], ch.base = ch.base, h
+		list = append(list, ch)
+	}
+	again = c.look(ctx, list)
+	for _, ch := range again {
+		ch.base = former[ch] // what its note says
+		delete(former, ch)
+	}
+	var moved []*change
+	for _, ch := range pending(list) {
+		was, ok := former[ch]
+		if !ok {
 			continue
 		}
-		if _, err := ch.make(h); err != nil {
+		ch.fresh = true
+		if was.rev == ch.base.rev {
+			continue
+		}
+		if _, err := ch.make(ch.base); err != nil {
 			ch.err = err
 			continue
 		}
@@ -388,6 +421,7 @@ func (c *Catalog) refresh(ctx context.Context, stale []*change) {
 		moved = append(moved, ch)
 	}
 	c.anchor(ctx, moved)
+	return again
 }
 
 // resolve finds out whether a change of unknown outcome was committed, now that the head is h.

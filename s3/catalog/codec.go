@@ -235,9 +235,11 @@ func readChecksums(doc string) (map[string][]byte, bool) {
 }
 
 // finish closes the document. InvalidArgument when it is larger than a catalog document may be.
-func (w *writer) finish() ([]byte, error) {
+func (w *writer) finish() ([]byte, error) { return w.finishWithin(maxDoc) }
+
+func (w *writer) finishWithin(limit int) ([]byte, error) {
 	w.end()
-	if len(w.b) > maxDoc {
+	if len(w.b) > limit {
 		return nil, errs.Newf(errs.InvalidArgument, "the metadata is too large").Because("MetadataTooLarge")
 	}
 	return w.b, nil

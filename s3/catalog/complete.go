@@ -10,6 +10,7 @@ import (
 	"fmt"
 
 	"github.com/opensds/gelato/internal/checksum"
+	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/internal/errs"
 )
 
@@ -56,8 +57,8 @@ func (c *Catalog) dropStray(ctx context.Context, lost uploadDoc) error {
 	if err != nil || u.state == upOpen || u.state == upCompleting {
 		return err
 	}
-	h, err := c.head(ctx, lost.Bucket.ID, lost.Key)
-	if err != nil || h.table == lost.table {
+	_, used, err := c.refers(ctx, garbage{bucketID: lost.Bucket.ID, key: lost.Key, since: docstore.Rev(lost.ID), table: lost.table})
+	if err != nil || used {
 		return err
 	}
 	from, to := tableRange(lost.table)
@@ -262,8 +263,11 @@ func (u uploadDoc) object() Object {
 	o := Object{
 		Key: u.Key, Rev: u.attempt, Version: u.attempt, Location: u.Location, Size: u.size, CipherSize: u.cipher, ETag: u.etag, Modified: u.modified,
 		StorageClass: u.StorageClass, CRC64: &crc, Checksums: u.sums, ChecksumType: u.ChecksumType,
-		Headers: u.Headers, Metadata: u.Metadata, PartCount: u.parts, Attributes: u.Attributes, table: u.table,
+		Headers: u.Headers, Metadata: u.Metadata, PartCount: u.parts, Attributes: u.Attributes, Latest: true, table: u.table,
 	}
 	o.Location.NativeETag = u.nativeETag
+	if u.named {
+		o.VersionID = string(u.attempt)
+	}
 	return o
 }

@@ -12,6 +12,7 @@
 //	buckets    <name>                               id (one per incarnation), owner, placement, names of settings, deleting
 //	settings   <bucketId>/<name>/<revision>         sub-resources of a bucket, immutable
 //	objects    <bucketId>/<key>                     the head: what the key holds now
+//	versions   <bucketId>, <key>, <newest first>    versions that are not the current one (joined, as uploads are)
 //	journal    <shard>/<note id>                    notes: changes that were begun
 //	usage      <shard>/<bucketId>                   ledger: sums by backend, and the notes applied last
 //	usage      <shard>                              up to when the shard was read
@@ -42,6 +43,29 @@
 // To amend an object is a change that keeps its bytes: its note has neither side. A relocation is a change whose new side has another location; Object.Version stays. A write that takes long is renewed: its note gets a
 // later deadline.
 //
+// # Versions
+//
+// The head holds the current version, which may be a delete marker; older ones are documents of their own. A key that has versions has a live head or one that
+// is a marker; a tombstone has none. Every change of any version of a key is a change of its head: to overwrite, to delete a version for good, to amend or relocate one. What
+// it leaves to be done in the collection stands in the head as its shift: a version to put there (it left the head, or is there in another form), one to drop (deleted for
+// good, or the current one by now, or a null version that was replaced). A shift takes effect with its head: what it puts is there, what it drops is gone,
+// whatever the collection says. So head and collection together are the truth. Nobody needs to finish a shift but who replaces the head, and he does so first: an overwrite
+// costs the one document that the version before the last needs.
+//
+//   - To drop and to put another form are a Delete and a Replace of a revision that was seen. To put a version is the Replace of a slot: an empty document, inserted
+//     first; then the head is read once more, and must still have this shift. Were the version inserted, one that slept for hours could bring back
+//     what was deleted since, with its bytes collected. A slot that came too late is taken away, and whoever wanted to fill it starts again.
+//   - Who needs to know of a version below the head (to promote the newest, to delete or amend one) reads it after the shift is finished, and goes on with this head's revision. What is
+//     missing is answered only if the head is still the same then.
+//   - Reading a version: head, its document, and if that is missing the head again.
+//
+// The Version of a version is the revision under which it was committed; clients see it as its id, or "null" where versioning was not enabled. The order of versions is that of
+// Version, so never that of clocks. The head knows the Version of a null version below it, as the next one replaces it. Whether a write makes a version with an id is decided by the bucket as
+// it was read within cacheTTL (for uploads: when the attempt is noted, which the document of the upload says), and never destroys a version with an id: so a
+// writer that is late may lay a version of the former kind, and do no other harm.
+//
+// A note's old side is what a change takes away for good, if anything: a version that stays is not in it.
+//
 // # The journal's reader
 //
 // Each shard has one, by lease; several processes share the shards out evenly. A second one may run for a moment. A pass reads pages of notes and settles them per bucket:
@@ -57,7 +81,7 @@
 //  6. The ledger is replaced, with the new sums and the ids of all settled notes. This is the one moment in which they count.
 //  7. Tombstones of settled deletes, then the notes, are deleted. The next batch begins by making sure that they are.
 //
-// Garbage is deleted after the grace time if the head does not refer to it, natively first, then its document. It cannot come back: what
+// Garbage is deleted after the grace time if no version refers to it, natively first, then its document: head, version, and head again are looked at. It cannot come back: what
 // was replaced never returns, and what was not committed was fenced before it came on the list.
 //
 // # Uploads
@@ -71,13 +95,13 @@
 //
 // # Buckets
 //
-// To delete one, mark it as deleting, look for live heads, then delete it or take the mark off. Writers put first and read the
+// To delete one, mark it as deleting, look for heads of versions or markers, then delete it or take the mark off. Writers put first and read the
 // bucket afterwards: one of the two sees the other. A mark that was left behind is finished or undone by whoever meets it.
 //
 // # Known limits
 //
 // A store cannot be fenced: bytes that arrive natively long after their write was given up, from a process that dies right then, stay
 // until a scrub finds them by their form. The same goes for a tombstone or a page of a part table that such a process
-// inserts, or the document store long after it was asked to. A deleted bucket leaves its empty ledgers,
+// inserts, or the document store long after it was asked to, and for the slot of a process that died when it was to take it away. They say nothing to anybody. A deleted bucket leaves its empty ledgers,
 // and settings where its deleter died right then.
 package catalog

@@ -59,7 +59,7 @@ func (c *Catalog) fence(ctx context.Context, n note) (dead bool, err error) {
 			return false, fmt.Errorf("fence write: %w", err)
 		}
 	}
-	return false, errs.Newf(errs.Unavailable, "too many others change this key")
+	return false, errTooMany()
 }
 
 // takeBack deletes objects that were put into a bucket which is gone, by writers that did not live to do it themselves. It comes before the notes of
@@ -67,7 +67,7 @@ func (c *Catalog) fence(ctx context.Context, n note) (dead bool, err error) {
 func (c *Catalog) takeBack(ctx context.Context, s *sorted) error {
 	var live []string
 	for _, n := range s.committed {
-		if s.heads[headKey(n.bucketID, n.key)].live && !slices.Contains(live, n.key) {
+		if s.heads[headKey(n.bucketID, n.key)].present() && !slices.Contains(live, n.key) {
 			live = append(live, n.key)
 		}
 	}
@@ -79,7 +79,7 @@ func (c *Catalog) takeBack(ctx context.Context, s *sorted) error {
 		return err
 	}
 	for _, key := range live {
-		if err := c.undo(ctx, s.bucket, key, Condition{}); err != nil {
+		if err := c.undo(ctx, s.bucket, key); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (c *Catalog) unbury(ctx context.Context, tombs []note) (again bool, err err
 		if err != nil {
 			return false, err
 		}
-		if h.rev != "" && !h.live && byKey[d.Key][h.note] {
+		if h.rev != "" && !h.present() && byKey[d.Key][h.note] {
 			ops = append(ops, deleteOp(collObjects, d.Key, h.rev))
 		}
 	}

@@ -41,7 +41,18 @@ func (c *Catalog) finish(ctx context.Context, u uploadDoc) (uploadDoc, error) {
 				return u, err
 			}
 		}
-		next := head{rev: u.attempt, note: u.attempt, live: true, object: u.object(), table: u.table, upload: u.ID}
+		ch := c.attempt(u, u.named, h)
+		if stale := c.look(ctx, []*change{ch}); ch.err != nil {
+			return u, ch.err
+		} else if len(stale) > 0 {
+			continue
+		}
+		next, err := ch.onto(h, u.object())
+		if err != nil {
+			return u, err
+		}
+		next.upload = u.ID
+		next.stamp(u.attempt, u.attempt)
 		doc, err := next.doc(headKey(u.Bucket.ID, u.Key))
 		if err != nil {
 			return u, err
@@ -52,7 +63,20 @@ func (c *Catalog) finish(ctx context.Context, u uploadDoc) (uploadDoc, error) {
 		}
 		// Whether it was this one, another finisher, or neither: the head tells.
 	}
-	return u, errs.Newf(errs.Unavailable, "too many others change this key")
+	return u, errTooMany()
+}
+
+// attempt is the change by which an upload becomes an object on the head base.
+func (c *Catalog) attempt(u uploadDoc, named bool, base head) *change {
+	b := u.Bucket
+	b.Versioning = ""
+	if named {
+		b.Versioning = Enabled
+	}
+	ch := c.newPut(b, u.Key, u.Location, u.size, c.now().Add(c.opt.TTL))
+	ch.note.upload, ch.note.multi, ch.note.new.table = u.ID, true, u.table
+	ch.base = base
+	return ch
 }
 
 // completeNative makes the blob. What the store refuses for good decides about the upload.
@@ -124,16 +148,24 @@ func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDo
 		}
 		return u, err
 	}
-	ch := c.newPut(u.Bucket, u.Key, u.Location, u.size, c.now().Add(c.opt.TTL))
-	ch.note.upload, ch.note.multi, ch.note.new.table = u.ID, true, u.table
-	ch.base = h
+	b, err := c.Bucket(ctx, u.Bucket.Name)
+	if err != nil && !errs.Is(err, errs.NotFound) {
+		return u, err
+	}
+	ch := c.attempt(u, err == nil && b.ID == u.Bucket.ID && b.Versioning == Enabled, h)
+	switch stale := c.look(ctx, []*change{ch}); {
+	case ch.err != nil:
+		return u, ch.err
+	case len(stale) > 0:
+		return u, errStep
+	}
 	c.anchor(ctx, []*change{ch})
 	if ch.err != nil {
 		return u, ch.err
 	}
 	next := u
-	next.attempt, next.base = ch.note.id, ch.base.rev
-	next, err := c.advance(ctx, u, next)
+	next.attempt, next.base, next.named = ch.note.id, ch.base.rev, ch.named()
+	next, err = c.advance(ctx, u, next)
 	if err != nil {
 		c.abandon(ctx, ch)
 		return u, err
@@ -183,7 +215,7 @@ func (c *Catalog) confirm(ctx context.Context, u uploadDoc) error {
 	}
 	err := c.bucketAlive(ctx, u.Bucket)
 	if errs.Is(err, errs.NotFound) {
-		_ = c.undo(ctx, u.Bucket, u.Key, Condition{IfRev: u.attempt})
+		_ = c.undo(ctx, u.Bucket, u.Key)
 	}
 	return err
 }

@@ -34,6 +34,8 @@ type garbage struct {
 	key      string
 	location Location
 	due      time.Time
+	version  docstore.Rev // the one that had it; empty: perhaps none had, see since
+	since    docstore.Rev // versions that are not older may have it
 	multi    bool         // there may be native uploads of the same key
 	table    string       // the blob whose part tables go with it
 	claim    docstore.Rev // of an adopted original: the note of the claim
@@ -57,6 +59,8 @@ func (g garbage) doc() (docstore.Doc, error) {
 	w.flag("mu", g.multi)
 	w.str("pt", g.table)
 	w.str("cl", string(g.claim))
+	w.str("v", string(g.version))
+	w.str("si", string(g.since))
 	body, err := w.finish()
 	key := fmt.Sprintf("%s%016x/%s", shardPrefix(g.shard), g.due.UnixNano(), id)
 	return docstore.Doc{Key: key, Rev: newRev(""), Body: body}, err
@@ -85,6 +89,10 @@ func decodeGarbage(d docstore.Doc) (garbage, error) {
 			g.table = e.str()
 		case "cl":
 			g.claim = docstore.Rev(e.str())
+		case "v":
+			g.version = docstore.Rev(e.str())
+		case "si":
+			g.since = docstore.Rev(e.str())
 		}
 	}
 	shard, err := strconv.Atoi(d.Key[:min(2, len(d.Key))])
@@ -214,14 +222,13 @@ func (c *Catalog) setAway(ctx context.Context, backend string, err error) {
 	c.log.WarnContext(ctx, "garbage cannot be deleted yet", "backend", backend, "retry_in", b.delay, "err", err)
 }
 
-// collectOne deletes one blob if the head does not refer to it. It need not fear that the head will later: what was committed and replaced never
+// collectOne deletes one blob if no version refers to it. It need not fear that one will later: what was committed and replaced never
 // comes back, and what was not committed was fenced before it came on the list.
 func (c *Catalog) collectOne(ctx context.Context, store adapters.Store, g garbage) error {
-	h, err := c.head(ctx, g.bucketID, g.key)
+	used, tableUsed, err := c.refers(ctx, g)
 	if err != nil {
 		return err
 	}
-	used := h.at(g.location)
 	switch {
 	case used:
 	case g.location.BlobID == "":
@@ -231,7 +238,7 @@ func (c *Catalog) collectOne(ctx context.Context, store adapters.Store, g garbag
 	default:
 		err = c.collectBlob(ctx, store, g)
 	}
-	if err == nil && g.table != "" && !(h.live && blobOfTable(h.table) == g.table) {
+	if err == nil && g.table != "" && !tableUsed {
 		err = c.dropTables(ctx, g.table)
 	}
 	if err != nil {

@@ -3,9 +3,7 @@ package catalog
 import (
 	"maps"
 	"slices"
-	"time"
 
-	"github.com/opensds/gelato/adapters"
 	"github.com/opensds/gelato/internal/docstore"
 )
 
@@ -16,10 +14,27 @@ const collObjects = "objects"
 type head struct {
 	rev    docstore.Rev // of the document; empty: there is none
 	note   docstore.Rev // the id of the noted change that made it; a tombstone without one was laid down by a writer of a new key
-	live   bool
-	object Object // of a live head, Rev and Version set
-	table  string // names the part table, if it has one
-	upload string // the multipart upload that made it
+	live   bool         // the current version is an object
+	object Object       // the current version, Rev and Version set; where the head is not live: nothing, or a delete marker
+	upload string       // the multipart upload that made it
+
+	shift *shift       // what this change moves between the head and the collection of versions; nil: nothing
+	below bool         // there may be versions of this key in the collection, beside those that shift puts there or drops
+	null  docstore.Rev // the Version of the null version, if it is not the current one
+	named bool         // of a head that is not stored yet: its current version gets a version id
+}
+
+// present reports whether the key has any version at all. A key that has versions has a current one.
+func (h head) present() bool { return h.live || h.object.DeleteMarker }
+
+// layered reports whether there may be other versions than the current one.
+func (h head) layered() bool { return h.below || h.shift != nil && h.shift.put != nil }
+
+// next is what a change starts from that keeps the current version. The shift of h has been finished by then.
+func (h head) next() head {
+	h.below = h.layered()
+	h.shift, h.upload = nil, ""
+	return h
 }
 
 // summaryField is the part of a head that listings need; the rest is in "d".
@@ -36,18 +51,40 @@ func cutHeadKey(k string) (bucketID, key string) {
 	return k[:bucketIDLen], k[bucketIDLen+1:]
 }
 
+// stamp gives a head the revision and the note of the change that makes it, and to what is new in it as well.
+func (h *head) stamp(rev, note docstore.Rev) {
+	h.rev, h.note = rev, note
+	if h.present() && h.object.Rev == "" {
+		h.object.Rev = rev
+	}
+	if h.present() && h.object.Version == "" {
+		h.object.Version = rev
+		if h.named {
+			h.object.VersionID = string(rev)
+		}
+	}
+	if h.shift == nil {
+		return
+	}
+	s := *h.shift
+	s.id = rev
+	if s.put != nil && s.put.Rev == "" {
+		o := *s.put
+		o.Rev, s.put = rev, &o
+	}
+	h.shift = &s
+}
+
 // side is the head as a note remembers it.
 func (h head) side() side {
 	if !h.live {
 		return side{}
 	}
-	return side{location: h.object.Location, size: h.object.Size, table: h.table, live: true}
+	return h.object.side()
 }
 
-// at reports whether the head refers to a location.
-func (h head) at(l Location) bool {
-	return h.live && h.object.Location.BackendID == l.BackendID && h.object.Location.NativeKey == l.NativeKey
-}
+// at reports whether the current version refers to a location.
+func (h head) at(l Location) bool { return h.live && h.object.at(l) }
 
 func (h head) doc(key string) (docstore.Doc, error) {
 	body, err := h.encode()
@@ -59,38 +96,21 @@ func (h head) encode() ([]byte, error) {
 	w.doc(summaryField)
 	w.str("n", string(h.note))
 	w.flag("l", h.live)
-	if h.live {
-		o := &h.object
-		if o.Rev != h.note {
-			w.str("r", string(o.Rev))
-		}
-		if o.Version != o.Rev {
-			w.str("v", string(o.Version))
-		}
-		w.location("", o.Location)
-		w.int("s", o.Size)
-		w.int("cz", o.CipherSize)
-		w.str("e", o.ETag)
-		w.int("m", o.Modified.UnixNano())
-		w.crc("c", o.CRC64)
-		w.str("sc", o.StorageClass)
-		w.str("o", o.Owner)
-		w.int("pc", int64(o.PartCount))
-		w.str("pt", h.table)
+	w.flag("vb", h.below)
+	w.str("vn", string(h.null))
+	if h.present() {
+		w.summary(&h.object, h.note)
 		w.str("u", h.upload)
 	}
 	w.end()
-	if h.live {
-		o := &h.object
-		w.doc("d")
-		w.str("ct", o.ChecksumType)
-		w.checksums("cs", o.Checksums)
-		w.headers("h", o.Headers)
-		w.pairs("md", o.Metadata)
-		w.attributes(o.Attributes)
-		w.end()
+	if h.present() {
+		w.detail(&h.object)
 	}
-	return w.finish()
+	if h.shift == nil || len(w.b) > maxDoc {
+		return w.finish()
+	}
+	w.shift(h.shift)
+	return w.finishWithin(2*maxDoc + 2*versionMore)
 }
 
 func decodeHead(d docstore.Doc) (head, error) {
@@ -112,26 +132,27 @@ func (h *head) decode(d docstore.Doc) error {
 			r.bad = !h.summary(e.val) || r.bad
 		case "d":
 			r.bad = !h.object.detail(e.val) || r.bad
+		case "p":
+			var good bool
+			h.shift, good = readShift(e.val)
+			r.bad = r.bad || !good
 		}
 	}
 	if r.bad {
 		return malformed(collObjects, d.Key)
 	}
-	if h.live {
+	if h.present() {
 		_, h.object.Key = cutHeadKey(d.Key)
-		h.object.table = h.table
-		if h.object.Rev == "" {
-			h.object.Rev = h.note
-		}
-		if h.object.Version == "" {
-			h.object.Version = h.object.Rev
-		}
+		h.object.complete(h.note)
+		h.object.Latest = true
+	}
+	if h.shift != nil && h.shift.put != nil {
+		_, h.shift.put.Key = cutHeadKey(d.Key)
 	}
 	return nil
 }
 
 func (h *head) summary(doc string) bool {
-	o := &h.object
 	r := nested(doc)
 	for e, ok := r.next(); ok; e, ok = r.next() {
 		switch e.key {
@@ -139,140 +160,17 @@ func (h *head) summary(doc string) bool {
 			h.note = docstore.Rev(e.str())
 		case "l":
 			h.live = true
-		case "r":
-			o.Rev = docstore.Rev(e.str())
-		case "v":
-			o.Version = docstore.Rev(e.str())
-		case "b":
-			o.Location.BackendID = e.str()
-		case "k":
-			o.Location.NativeKey = e.str()
-		case "i":
-			o.Location.BlobID = e.str()
-		case "t":
-			o.Location.NativeETag = e.str()
-		case "s":
-			o.Size = e.int()
-		case "cz":
-			o.CipherSize = e.int()
-		case "e":
-			o.ETag = e.str()
-		case "m":
-			o.Modified = time.Unix(0, e.int()).UTC()
-		case "c":
-			crc := uint64(e.int())
-			o.CRC64 = &crc
-		case "sc":
-			o.StorageClass = e.str()
-		case "o":
-			o.Owner = e.str()
-		case "pc":
-			o.PartCount = int(e.int())
-		case "pt":
-			h.table = e.str()
 		case "u":
 			h.upload = e.str()
+		case "vb":
+			h.below = true
+		case "vn":
+			h.null = docstore.Rev(e.str())
+		default:
+			h.object.field(e)
 		}
 	}
 	return !r.bad
-}
-
-func (o *Object) detail(doc string) bool {
-	r := nested(doc)
-	good := true
-	for e, ok := r.next(); ok && good; e, ok = r.next() {
-		switch e.key {
-		case "ct":
-			o.ChecksumType = e.str()
-		case "cs":
-			o.Checksums, good = readChecksums(e.val)
-		case "h":
-			o.Headers, good = readHeaders(e.val)
-		case "md":
-			o.Metadata, good = readPairs(e.val)
-		default:
-			good = o.attribute(e)
-		}
-	}
-	return good && !r.bad
-}
-
-// attributes writes the fields of Attributes but the owner, which listings show; their names are not used beside them.
-func (w *writer) attributes(a Attributes) {
-	w.bytes("aa", a.ACL)
-	w.pairs("at", a.Tags)
-	w.str("arm", a.Retention.Mode)
-	if !a.Retention.Until.IsZero() {
-		w.int("aru", a.Retention.Until.UnixNano())
-	}
-	w.flag("al", a.LegalHold)
-	w.str("aw", a.Redirect)
-	w.bytes("ae", a.Encryption)
-}
-
-// attribute reads one field of Attributes; others it leaves alone.
-func (a *Attributes) attribute(e elem) (good bool) {
-	good = true
-	switch e.key {
-	case "aa":
-		a.ACL = e.bytes()
-	case "at":
-		a.Tags, good = readPairs(e.val)
-	case "arm":
-		a.Retention.Mode = e.str()
-	case "aru":
-		a.Retention.Until = time.Unix(0, e.int()).UTC()
-	case "al":
-		a.LegalHold = true
-	case "aw":
-		a.Redirect = e.str()
-	case "ae":
-		a.Encryption = e.bytes()
-	}
-	return good
-}
-
-// location writes the four fields of a location under prefixed names.
-func (w *writer) location(prefix string, l Location) {
-	w.str(prefix+"b", l.BackendID)
-	w.str(prefix+"k", l.NativeKey)
-	w.str(prefix+"i", l.BlobID)
-	w.str(prefix+"t", l.NativeETag)
-}
-
-func (w *writer) headers(name string, h adapters.ContentHeaders) {
-	if h == (adapters.ContentHeaders{}) {
-		return
-	}
-	w.doc(name)
-	w.str("t", h.ContentType)
-	w.str("e", h.ContentEncoding)
-	w.str("l", h.ContentLanguage)
-	w.str("d", h.ContentDisposition)
-	w.str("c", h.CacheControl)
-	w.str("x", h.Expires)
-	w.end()
-}
-
-func readHeaders(doc string) (h adapters.ContentHeaders, ok bool) {
-	r := nested(doc)
-	for e, ok := r.next(); ok; e, ok = r.next() {
-		switch e.key {
-		case "t":
-			h.ContentType = e.str()
-		case "e":
-			h.ContentEncoding = e.str()
-		case "l":
-			h.ContentLanguage = e.str()
-		case "d":
-			h.ContentDisposition = e.str()
-		case "c":
-			h.CacheControl = e.str()
-		case "x":
-			h.Expires = e.str()
-		}
-	}
-	return h, !r.bad
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

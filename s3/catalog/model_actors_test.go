@@ -34,7 +34,7 @@ func (cl *client) store(backend string) adapters.Store {
 // ask records an operation that begins.
 func (cl *client) ask(kind string, b Bucket, key string) *operation {
 	cl.n++
-	o := &operation{id: fmt.Sprintf("%s/%d", cl.a.name, cl.n), kind: kind, bucketID: b.ID, key: key, start: cl.r.step, state: opPending}
+	o := &operation{id: fmt.Sprintf("%s/%d", cl.a.name, cl.n), kind: kind, bucketID: b.ID, key: key, start: cl.r.step, began: time.Now(), state: opPending}
 	o.content = "content of " + o.id
 	cl.r.ops[o.id] = o
 	cl.a.ops = append(cl.a.ops, o)
@@ -193,7 +193,7 @@ func (cl *client) remove(ctx context.Context, bucket, key string, batch bool) {
 		cl.answer(o, err)
 		return
 	}
-	o.applied++ // it counts as done
+	o.applied = max(o.applied, 1) // it counts as done; perhaps it was, and is settled since
 	cl.answer(o, nil)
 	if !cl.a.dead && !cl.r.everShown(b.ID, key, o.start, func(op string) bool { return op == "" }) {
 		cl.r.violate("%s found nothing to delete at %s, where something was", o.id, key)
@@ -206,7 +206,11 @@ func (cl *client) relocate(ctx context.Context, bucket, key string) {
 	if err != nil {
 		return
 	}
-	src, err := cl.c.Get(ctx, b, key, "")
+	id := ""
+	if cl.n%2 == 0 {
+		id, _ = cl.version(b, key)
+	}
+	src, err := cl.c.Get(ctx, b, key, id)
 	if err != nil {
 		return
 	}
@@ -225,7 +229,7 @@ func (cl *client) relocate(ctx context.Context, bucket, key string) {
 	info, err := cl.store(to).Put(ctx, g.Location.NativeKey, strings.NewReader(string(text)), -1, adapters.PutOptions{})
 	if err == nil {
 		g.Location.NativeETag = info.ETag
-		it := CommitItem{WriteID: g.WriteID, Location: g.Location, Relocate: &Relocate{From: src.Location, CRC64: *info.CRC64, ReleaseSource: cl.n%2 == 0}}
+		it := CommitItem{WriteID: g.WriteID, Location: g.Location, Relocate: &Relocate{Version: src.Version, From: src.Location, CRC64: *info.CRC64, ReleaseSource: cl.n%2 == 0}}
 		err = cl.c.CommitMany(ctx, []CommitItem{it})[0].Err
 		if errs.Retryable(err) && !cl.a.dead { // movers ask again
 			err = cl.c.CommitMany(ctx, []CommitItem{it})[0].Err

@@ -23,11 +23,13 @@ const (
 // operation is one thing that a client asked for, with what the model saw of it.
 type operation struct {
 	id       string
-	kind     string // put, upload, delete, relocate, adopt
+	kind     string // put, upload, delete, delete version, amend, relocate, adopt
+	version  string // the version id that it names
 	bucketID string
 	key      string
 	content  string
 	start    int
+	began    time.Time
 	state    opState
 	applied  int
 	undone   bool // in a bucket that is gone: it must not be acknowledged
@@ -50,20 +52,25 @@ type native struct {
 // run is one interleaving: the state, and the model beside it.
 type run struct {
 	sched
-	seed    uint64
-	world   sync.Mutex // held over an effect and what the model makes of it: in the final phase gates stand open
-	docs    *memDocs
-	stores  map[string]*memStore
-	grace   time.Duration
-	ops     map[string]*operation
-	owner   map[docstore.Rev]*operation // of notes
-	shows   map[string][]event          // by head key
-	natives map[string]*native          // by backend and native key
-	alive   map[string]bool             // bucket ids
-	buckets []string                    // every bucket id so far
-	late    map[string]*actor           // documents that were inserted by actors whose time was long over
-	given   bool                        // a client deleted, overwrote or relocated the adopted object
-	broken  []string                    // violations
+	seed         uint64
+	world        sync.Mutex // held over an effect and what the model makes of it: in the final phase gates stand open
+	docs         *memDocs
+	stores       map[string]*memStore
+	grace        time.Duration
+	ops          map[string]*operation
+	owner        map[docstore.Rev]*operation // of notes
+	shows        map[string][]event          // by head key
+	history      map[string][]layersEvent    // by head key
+	states       map[string][]stateEvent     // by bucket id
+	natives      map[string]*native          // by backend and native key
+	alive        map[string]bool             // bucket ids
+	buckets      []string                    // every bucket id so far
+	late         map[string]*actor           // documents that were inserted by actors whose time was long over
+	versioned    bool                        // versions are in play
+	onlyVersions bool                        // and little else: for bugs that show there
+	reads        bool                        // versions are mostly read and deleted
+	given        bool                        // a client deleted, overwrote or relocated the adopted object
+	broken       []string                    // violations
 }
 
 // violate records what must never happen.
@@ -118,7 +125,8 @@ func (r *run) deleteNative(backend, key string) {
 
 // observe sees every write of the code under test that took effect.
 func (r *run) observe(ctx context.Context, op docstore.Op, before docstore.Doc) {
-	if a := actorOf(ctx); op.Kind == docstore.OpInsert && a != nil && time.Since(a.started) > modelTTL {
+	// No note looks after a slot: one that came too late stays when its actor dies right then.
+	if a := actorOf(ctx); op.Kind == docstore.OpInsert && a != nil && (time.Since(a.started) > modelTTL || op.Collection == collVersions) {
 		r.late[op.Collection+op.Doc.Key] = a
 	}
 	switch op.Collection {
@@ -129,7 +137,11 @@ func (r *run) observe(ctx context.Context, op docstore.Op, before docstore.Doc) 
 	case collBuckets:
 		r.observeBucket(op, before)
 	case collObjects:
-		r.observeHead(ctx, op, before)
+		r.observeHead(op, before)
+	case collVersions:
+		if p := docstore.Split(op.Doc.Key); len(p) == 3 {
+			r.compare(headKey(p[0], p[1]), nil, false)
+		}
 	}
 }
 
@@ -149,6 +161,9 @@ func (r *run) observeBucket(op docstore.Op, before docstore.Doc) {
 		}
 		r.alive[b.ID] = true
 		r.buckets = append(r.buckets, b.ID)
+	case docstore.OpReplace:
+		b, _ := decodeBucket(op.Doc)
+		r.states[b.ID] = append(r.states[b.ID], stateEvent{r.step, time.Now(), b.Versioning})
 	case docstore.OpDelete:
 		b, _ := decodeBucket(before)
 		r.alive[b.ID] = false
@@ -184,7 +199,7 @@ func (h head) op() string {
 	return h.object.Metadata["op"]
 }
 
-func (r *run) observeHead(ctx context.Context, op docstore.Op, before docstore.Doc) {
+func (r *run) observeHead(op docstore.Op, before docstore.Doc) {
 	var old, now head
 	if before.Rev != "" {
 		old = decode(before)
@@ -192,77 +207,66 @@ func (r *run) observeHead(ctx context.Context, op docstore.Op, before docstore.D
 	key := op.Doc.Key
 	if op.Kind != docstore.OpDelete {
 		now = decode(op.Doc)
-	} else if old.live {
+	} else if old.present() {
 		r.violate("the live head %s was deleted", key)
 	}
-	if op.Kind == docstore.OpInsert && (now.live || now.note != "") {
+	if op.Kind == docstore.OpInsert && (now.present() || now.note != "") {
 		r.violate("%s was inserted as a head", key)
-	}
-	was, is := old.object.Location, now.object.Location
-	if old.live && (!now.live || was != is) {
-		n := r.native(was.BackendID, was.NativeKey)
-		n.head, n.dropped = "", time.Now()
-	}
-	if now.live {
-		r.checkBlob(key, now)
 	}
 	if now.note == old.note || now.note == "" {
 		if now.op() != old.op() && !(op.Kind == docstore.OpDelete) {
 			r.violate("%s changed from %q to %q without a note", key, old.op(), now.op())
 		}
+		r.compare(key, nil, false)
 		return
 	}
-	r.attribute(key, old, now)
+	o, undo := r.attribute(key, old, now)
+	r.compare(key, o, undo)
 	if now.op() != old.op() {
 		r.shows[key] = append(r.shows[key], event{r.step, now.op()})
 	}
 }
 
-// checkBlob checks that a live head refers to the bytes that its operation brought, and is the only one to do so.
-func (r *run) checkBlob(key string, h head) {
-	l := h.object.Location
-	n := r.native(l.BackendID, l.NativeKey)
+// checkBlob checks that a version refers to the bytes that its operation brought, and that its key is the only one to do so.
+func (r *run) checkBlob(key string, l layer) {
+	n := r.native(l.at.BackendID, l.at.NativeKey)
 	if n.head != "" && n.head != key {
 		r.violate("%s and %s share a blob", n.head, key)
 	}
 	n.head = key
-	o, known := r.ops[h.op()]
-	body, there := r.stores[l.BackendID].objects[l.NativeKey]
+	o, known := r.ops[l.op]
+	body, there := r.stores[l.at.BackendID].objects[l.at.NativeKey]
 	switch {
 	case !known:
-		r.violate("%s shows %q, which nobody put", key, h.op())
+		r.violate("%s shows %q, which nobody put", key, l.op)
 	case !there && o.kind == "adopt": // the importer's listing was old
 	case !there:
 		r.violate("%s refers to a blob that is not there", key)
-	case string(body.body) != o.content || h.object.Size != int64(len(o.content)):
-		r.violate("%s has the bytes %q of %s, want %q", key, body.body, h.op(), o.content)
+	case string(body.body) != o.content:
+		r.violate("%s has the bytes %q of %s, want %q", key, body.body, l.op, o.content)
 	}
 }
 
-// attribute finds the operation that changed a head, which must be one that may still happen, and happens once.
-func (r *run) attribute(key string, old, now head) {
+// attribute finds the operation that changed a head, which must be one that may still happen, and happens once. What is taken back nobody asked for.
+func (r *run) attribute(key string, old, now head) (o *operation, undo bool) {
 	bucketID, _ := cutHeadKey(key)
-	var o *operation
-	want := "relocate"
-	switch {
-	case now.live && now.op() != old.op():
+	o = r.owner[now.note]
+	if now.live && now.op() != old.op() && r.byVersion(r.had(key), now.object.Version).version == "" {
 		o = r.ops[now.op()]
-		want = ""
-	case now.live:
-		o = r.owner[now.note]
-	default:
-		o = r.owner[now.note]
-		want = "delete"
-		if (o == nil || o.kind != want) && !r.alive[bucketID] {
-			return // taken back
-		}
 	}
-	if o == nil || want != "" && o.kind != want {
+	if !r.alive[bucketID] && (o == nil || o.applied > 0 || o.kind != "delete" && o.kind != "delete version") && len(r.layers(key)) < len(r.had(key)) {
+		return nil, true
+	}
+	if o == nil {
 		r.violate("%s changed from %q to %q, and nobody asked for it", key, old.op(), now.op())
-		return
+		return nil, false
 	}
-	if from := r.ops[old.op()]; from != nil && from.kind == "adopt" && o.kind != "adopt" {
-		r.given = true
+	if o.kind != "adopt" && o.kind != "amend" {
+		for _, l := range r.had(key) {
+			if from := r.ops[l.op]; from != nil && from.kind == "adopt" {
+				r.given = true
+			}
+		}
 	}
 	o.applied++
 	if o.applied > 1 {
@@ -271,9 +275,10 @@ func (r *run) attribute(key string, old, now head) {
 	if o.state == opFailed || o.state == opOK {
 		r.violate("%s happened after it was answered", o.id)
 	}
-	if now.live && !r.alive[bucketID] {
+	if now.present() && !r.alive[bucketID] {
 		r.orphaned(o)
 	}
+	return o, false
 }
 
 // current is what the author of a note is doing at its key.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/opensds/gelato/internal/docstore"
 )
 
 // wantQuiet checks what must be true once nobody does anything any more and everything owed was done.
@@ -14,27 +16,30 @@ func (r *run) wantQuiet() {
 	for key, d := range r.docs.coll(collObjects).docs {
 		h := decode(d)
 		bucketID, k := cutHeadKey(key)
-		if !h.live {
+		if !h.present() {
 			if !r.leftBehind(collObjects, key) {
 				r.violate("the tombstone %s is left", key)
 			}
 			continue
 		}
-		l := h.object.Location
-		used[place(l.BackendID, l.NativeKey)] = true
-		if h.table != "" {
-			tables[blobOfTable(h.table)] = true
-		}
 		if !r.alive[bucketID] {
 			r.violate("%s is left in a bucket that is gone", key)
 		}
-		s := sums[ledgerKey(shardOf(bucketID, k), bucketID)+l.BackendID]
-		sums[ledgerKey(shardOf(bucketID, k), bucketID)+l.BackendID] = Usage{l.BackendID, s.Objects + 1, s.Bytes + h.object.Size}
-		if body := r.stores[l.BackendID].objects[l.NativeKey].body; string(body) != r.ops[h.op()].content && l.NativeKey != foreign {
-			r.violate("%s has the bytes %q at the end, want %q", key, body, r.ops[h.op()].content)
+		for _, o := range r.versions(key, h) {
+			l := o.Location
+			used[place(l.BackendID, l.NativeKey)] = true
+			if o.table != "" {
+				tables[blobOfTable(o.table)] = true
+			}
+			s := sums[ledgerKey(shardOf(bucketID, k), bucketID)+l.BackendID]
+			sums[ledgerKey(shardOf(bucketID, k), bucketID)+l.BackendID] = Usage{l.BackendID, s.Objects + 1, s.Bytes + o.Size}
+			if body := r.stores[l.BackendID].objects[l.NativeKey].body; string(body) != r.ops[o.Metadata["op"]].content && l.NativeKey != foreign {
+				r.violate("%s has the bytes %q at the end, want %q", key, body, r.ops[o.Metadata["op"]].content)
+			}
+			r.checkTable(key, o)
 		}
-		r.checkTable(key, h)
 	}
+	r.checkVersions()
 	open := map[string]bool{}
 	for _, d := range r.docs.coll(collUploads).docs {
 		u, err := decodeUpload(d)
@@ -74,14 +79,57 @@ func (r *run) wantQuiet() {
 	}
 }
 
-func (r *run) checkTable(key string, h head) {
+// versions are the objects of a key.
+func (r *run) versions(key string, h head) []Object {
+	var list []Object
+	add := func(o Object) {
+		if !o.DeleteMarker {
+			list = append(list, o)
+		}
+	}
+	add(h.object)
+	known := docstore.Rev("")
+	if h.shift != nil && h.shift.put != nil {
+		add(*h.shift.put)
+		known = h.shift.put.Version
+	}
+	for _, o := range r.documents(key) {
+		if o.Version != known && (h.shift == nil || h.shift.drop != o.Version) {
+			add(o)
+		}
+	}
+	return list
+}
+
+// checkVersions checks that nothing is in the collection but versions, and at most one of each key that its head drops.
+func (r *run) checkVersions() {
+	for k, d := range r.docs.coll(collVersions).docs {
+		p := docstore.Split(k)
+		var h head
+		if d, ok := r.docs.get(collObjects, headKey(p[0], p[1])); ok {
+			h = decode(d)
+		}
+		o, err := decodeVersion(d)
+		laid := h.shift != nil && h.shift.put != nil && p[2] == newestFirst(h.shift.put.Version) // for what the head will put there
+		switch {
+		case err != nil:
+			r.violate("%v", err)
+		case o.Version == "" && !laid && !r.leftBehind(collVersions, k):
+			r.violate("the slot %s is left", k)
+		case o.Version != "" && !h.present():
+			r.violate("version %s of %s is left, and the key has none", o.Version, headKey(p[0], p[1]))
+		}
+	}
+}
+
+func (r *run) checkTable(key string, o Object) {
 	var size int64
 	c := &Catalog{docs: r.docs}
-	parts, err := c.Parts(context.Background(), h.object, 0, maxParts)
+	parts, err := c.Parts(context.Background(), o, 0, maxParts)
 	for _, p := range parts {
 		size += p.Size
 	}
-	if err != nil || h.object.PartCount > 0 && size != h.object.Size {
+	if err != nil || o.PartCount > 0 && size != o.Size {
 		r.violate("the part table of %s is not whole: %v %v", key, parts, err)
 	}
 }

@@ -30,6 +30,9 @@ func interleave(t *testing.T, seed uint64, f fault, verbose bool) (r *run) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		r = newRun(rng, seed, verbose)
 		cats := []*Catalog{r.catalog(t, f, rng), r.catalog(t, f, rng)}
+		r.onlyVersions = f == (fault{}) && seed%4 == 0 || f.skipShift || f.skipSlot || f.skipSlotCheck || f.skipVersions || f.skipSecond
+		r.reads = f.skipSecond
+		r.versioned = r.onlyVersions || f == (fault{}) && seed%4 == 1
 		r.setUp(t, cats[0])
 		r.cast(cats)
 		r.run(t.Context())
@@ -42,7 +45,7 @@ func newRun(rng *rand.Rand, seed uint64, verbose bool) *run {
 	r := &run{
 		seed: seed, docs: newMemDocs(), stores: map[string]*memStore{"a": newMemStore(), "b": newMemStore()}, grace: time.Hour,
 		ops: map[string]*operation{}, owner: map[docstore.Rev]*operation{}, shows: map[string][]event{}, natives: map[string]*native{},
-		alive: map[string]bool{}, late: map[string]*actor{},
+		history: map[string][]layersEvent{}, states: map[string][]stateEvent{}, alive: map[string]bool{}, late: map[string]*actor{},
 	}
 	r.rng, r.verbose = rng, verbose
 	r.jumps = []time.Duration{3 * time.Second, 40 * time.Second, 40 * time.Second, 10 * time.Minute, time.Hour + time.Minute, 3 * time.Hour}
@@ -75,9 +78,20 @@ func (r *run) setUp(t *testing.T, c *Catalog) {
 		if _, err := c.CreateBucket(t.Context(), Bucket{Name: name, Owner: "u", BackendID: "a"}, nil); err != nil {
 			t.Fatal(err)
 		}
+		if r.versioned && r.rng.IntN(3) > 0 {
+			if _, err := c.SetVersioning(t.Context(), name, Enabled, false); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	if _, err := r.stores["a"].Put(t.Context(), foreign, strings.NewReader("from outside"), -1, adapters.PutOptions{}); err != nil {
 		t.Fatal(err)
+	}
+	if r.reads {
+		cl := &client{r: r, a: &actor{name: "before"}, c: c}
+		for range 4 {
+			cl.put(t.Context(), modelBuckets[0], modelKeys[0], Condition{}, "")
+		}
 	}
 	r.free = false
 }
@@ -94,7 +108,18 @@ func (r *run) cast(cats []*Catalog) {
 	for range 4 + r.rng.IntN(6) {
 		bucket, key := modelBuckets[r.rng.IntN(8)/7], modelKeys[r.rng.IntN(4)/3]
 		cond := Condition{IfAbsent: r.rng.IntN(5) == 0}
-		switch r.rng.IntN(12) {
+		kinds := 12
+		if r.versioned {
+			kinds = 19
+		}
+		kind := r.rng.IntN(kinds)
+		if r.onlyVersions {
+			kind = []int{0, 8, 18, 12, 13, 15, 16, 16}[r.rng.IntN(8)]
+			if r.reads {
+				kind = 12 + r.rng.IntN(2)*(3+r.rng.IntN(2)) // those who delete versions, read versions, or put and delete
+			}
+		}
+		switch kind {
 		case 0, 1, 2:
 			add("put", func(ctx context.Context, cl *client) {
 				cl.put(ctx, bucket, key, cond, "")
@@ -149,6 +174,39 @@ func (r *run) cast(cats []*Catalog) {
 			add("batch", func(ctx context.Context, cl *client) { cl.putMany(ctx, bucket) })
 		case 11:
 			add("adopt", func(ctx context.Context, cl *client) { cl.adopt(ctx, bucket, key) })
+		case 12, 13:
+			add("delver", func(ctx context.Context, cl *client) {
+				for range 3 {
+					cl.removeVersion(ctx, bucket, key)
+				}
+			})
+		case 14:
+			add("amend", func(ctx context.Context, cl *client) {
+				cl.amend(ctx, bucket, key)
+				cl.amend(ctx, bucket, key)
+			})
+		case 15:
+			add("getver", func(ctx context.Context, cl *client) {
+				for range 3 {
+					cl.getVersion(ctx, bucket, key)
+				}
+			})
+		case 16:
+			add("putdel", func(ctx context.Context, cl *client) {
+				cl.put(ctx, bucket, key, Condition{}, "")
+				cl.remove(ctx, bucket, key, false)
+				cl.put(ctx, bucket, key, cond, "")
+			})
+		case 17:
+			add("switch", func(ctx context.Context, cl *client) {
+				cl.setVersioning(ctx, bucket, Suspended)
+				cl.setVersioning(ctx, bucket, Enabled)
+			})
+		case 18:
+			add("vmove", func(ctx context.Context, cl *client) {
+				cl.relocate(ctx, bucket, key)
+				cl.relocate(ctx, bucket, key)
+			})
 		}
 		if sweepers < 3 && r.rng.IntN(2) == 0 {
 			sweepers++

@@ -75,18 +75,23 @@ func New(docs docstore.Store, stores StoreOpener, tag blob.Tag, o Options) (*Cat
 
 // fault plants a bug, so that the model checker can show that it would notice. All false in the product.
 type fault struct {
-	skipNote     bool // commit without waiting for the note
-	skipRecheck  bool // put into absence without reading the note again
-	skipFence    bool // settle an uncommitted note without changing the head
-	skipBucket   bool // do not read the bucket again after an insert
-	skipGrace    bool // collect garbage at once
-	skipClose    bool // settle a note before the one that it builds on
-	skipResolve  bool // take a commit of unknown outcome for failed
-	doubleUsage  bool // do not remember which notes were applied
-	skipAnchor   bool // collect an upload's blob when one of its attempts was not committed
-	skipFinish   bool // overwrite without finishing the upload that made the head
-	ignoreClosed bool // start again from another head although the note was closed
-	deleteUndone bool // delete the original of an adoption that is taken back
-	trustRefusal bool // take the refusal of a repeated write for an answer about the first one
-	noDeadline   bool // do not look at the clock before a commit: no bug, as safety does not rest on it
+	skipNote      bool // commit without waiting for the note
+	skipRecheck   bool // put into absence without reading the note again
+	skipFence     bool // settle an uncommitted note without changing the head
+	skipBucket    bool // do not read the bucket again after an insert
+	skipGrace     bool // collect garbage at once
+	skipClose     bool // settle a note before the one that it builds on
+	skipResolve   bool // take a commit of unknown outcome for failed
+	doubleUsage   bool // do not remember which notes were applied
+	skipAnchor    bool // collect an upload's blob when one of its attempts was not committed
+	skipFinish    bool // overwrite without finishing the upload that made the head
+	ignoreClosed  bool // start again from another head although the note was closed
+	deleteUndone  bool // delete the original of an adoption that is taken back
+	trustRefusal  bool // take the refusal of a repeated write for an answer about the first one
+	skipSlot      bool // insert a version that left the head, rather than replace a slot
+	skipSlotCheck bool // replace a slot without reading the head again
+	skipVersions  bool // collect what the head does not refer to
+	skipSecond    bool // do not read the head again when a version is missed
+	skipShift     bool // replace a head without finishing its shift
+	noDeadline    bool // do not look at the clock before a commit: no bug, as safety does not rest on it
 }

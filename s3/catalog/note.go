@@ -19,7 +19,8 @@ const (
 type side struct {
 	location Location
 	size     int64
-	table    string // the part table that goes with it
+	table    string       // the part table that goes with it
+	version  docstore.Rev // Object.Version; of what is there already
 	live     bool
 }
 
@@ -101,6 +102,7 @@ func (w *writer) side(prefix string, s side) {
 	w.location(prefix, s.location)
 	w.int(prefix+"s", s.size)
 	w.str(prefix+"p", s.table)
+	w.str(prefix+"v", string(s.version))
 }
 
 func (s *side) field(name string, e elem) {
@@ -119,6 +121,8 @@ func (s *side) field(name string, e elem) {
 		s.size = e.int()
 	case "p":
 		s.table = e.str()
+	case "v":
+		s.version = docstore.Rev(e.str())
 	}
 }
 

@@ -16,6 +16,15 @@ func noSuchKey() error {
 	return errs.Newf(errs.NotFound, "The specified key does not exist.").Because("NoSuchKey")
 }
 
+func noSuchVersion() error {
+	return errs.Newf(errs.NotFound, "The specified version does not exist.").Because("NoSuchVersion")
+}
+
+// errMarker is what asks for the object of a delete marker gets.
+func errMarker() error {
+	return errs.Newf(errs.FailedPrecondition, "The specified method is not allowed against this resource.").Because("MethodNotAllowed")
+}
+
 // Check judges the condition against the current object, nil when there is none.
 func (c Condition) Check(o *Object) error {
 	failed := false
@@ -42,30 +51,6 @@ func (c Condition) check(h head) error {
 		return c.Check(nil)
 	}
 	return c.Check(&h.object)
-}
-
-// Get implements API.
-func (c *Catalog) Get(ctx context.Context, b Bucket, key, versionID string) (Object, error) {
-	h, err := c.head(ctx, b.ID, key)
-	if err == nil {
-		err = h.has(versionID)
-	}
-	return h.object, err
-}
-
-// has says whether the head is live and has the version asked for.
-func (h head) has(versionID string) error {
-	switch {
-	case versionID != "" && (versionID != NullVersion || !h.live):
-		return noSuchVersion()
-	case !h.live:
-		return noSuchKey()
-	}
-	return nil
-}
-
-func noSuchVersion() error {
-	return errs.Newf(errs.NotFound, "The specified version does not exist.").Because("NoSuchVersion")
 }
 
 func (c *Catalog) head(ctx context.Context, bucketID, key string) (head, error) {
@@ -117,10 +102,13 @@ func (c *Catalog) place(ctx context.Context, b Bucket, key, backendID string) (L
 }
 
 func (c *Catalog) newPut(b Bucket, key string, loc Location, size int64, until time.Time) *change {
-	return &change{bucket: b, key: key, until: until, note: note{
+	ch := &change{bucket: b, key: key, until: until, note: note{
 		shard: shardOf(b.ID, key), bucketID: b.ID, bucket: b.Name, key: key,
 		deadline: until.Round(0), new: side{location: loc, size: size, live: true},
 	}}
+	ch.needs = ch.nullBelow
+	ch.shape = func(n *note, base head) { n.old = ch.replaced(base) }
+	return ch
 }
 
 // settled waits until the note of w is stored, and says what came of w so far. The caller holds w.mu.
@@ -211,6 +199,7 @@ func (c *Catalog) Commit(ctx context.Context, w *Write, o Object, parts []Object
 	c.put(ch, o, parts, cond)
 	one := []*change{ch}
 	c.prolong(ctx, one)
+	c.refresh(ctx, c.stateOf(ctx, one))
 	c.reword(ctx, one)
 	c.writeTables(ctx, one, func(*change) []ObjectPart { return parts })
 	c.commit(ctx, one)
@@ -223,7 +212,7 @@ func (c *Catalog) Commit(ctx context.Context, w *Write, o Object, parts []Object
 // put says what a change makes of its key: o with the table of parts.
 func (c *Catalog) put(ch *change, o Object, parts []ObjectPart, cond Condition) {
 	o.Location.BackendID, o.Location.NativeKey, o.Location.BlobID = ch.note.new.location.BackendID, ch.note.new.location.NativeKey, ch.note.new.location.BlobID
-	o.Key, o.PartCount, o.table, o.Version = ch.key, len(parts), "", ""
+	o.Key, o.PartCount, o.table, o.Rev, o.Version, o.VersionID, o.DeleteMarker, o.Latest = ch.key, len(parts), "", "", "", "", false, true
 	if len(parts) > 0 {
 		o.table = o.Location.BlobID
 	}
@@ -231,12 +220,17 @@ func (c *Catalog) put(ch *change, o Object, parts []ObjectPart, cond Condition) 
 		o.Modified = c.now()
 	}
 	o.Modified = o.Modified.UTC()
-	ch.shape = func(n *note, _ head) {
+	ch.shape = func(n *note, base head) {
+		n.old = ch.replaced(base)
 		n.new.size, n.new.table = o.Size, o.table
 		n.multi = n.multi || o.table != ""
 	}
+	ch.needs = ch.nullBelow
 	ch.make = func(base head) (head, error) {
-		return head{live: true, object: o, table: o.table}, cond.check(base)
+		if err := cond.check(base); err != nil {
+			return head{}, err
+		}
+		return ch.onto(base, o)
 	}
 }
 
@@ -296,7 +290,7 @@ func (c *Catalog) orphan(ctx context.Context, n note) {
 	if err == nil && h.at(n.new.location) {
 		return
 	}
-	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, multi: n.multi, due: c.now().Add(c.opt.GarbageGrace)}
+	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, since: n.id, multi: n.multi, due: c.now().Add(c.opt.GarbageGrace)}
 	for range 3 {
 		if err = c.insertGarbage(ctx, []garbage{g}); err == nil {
 			return
@@ -307,49 +301,6 @@ func (c *Catalog) orphan(ctx context.Context, n note) {
 	}
 }
 
-// Delete implements API.
-func (c *Catalog) Delete(ctx context.Context, b Bucket, key, versionID string, cond Condition) (Deleted, error) {
-	if versionID != "" && versionID != NullVersion {
-		return Deleted{}, noSuchVersion()
-	}
-	ch := c.newDelete(b, key, cond)
-	c.carry(ctx, []*change{ch})
-	if ch.err == errAbsent {
-		return Deleted{}, nil
-	}
-	return Deleted{Existed: ch.err == nil}, ch.err
-}
-
-// undo takes back an object that was put into a bucket which is gone. Nobody asked for its deletion: an adopted original stays where it is.
-func (c *Catalog) undo(ctx context.Context, b Bucket, key string, cond Condition) error {
-	ch := c.newDelete(b, key, cond)
-	ch.shape = func(n *note, _ head) { n.undo = !c.opt.fault.deleteUndone }
-	c.carry(ctx, []*change{ch})
-	if ch.err == errAbsent {
-		return nil
-	}
-	return ch.err
-}
-
-// errAbsent is the outcome of a delete that found nothing.
-var errAbsent = errs.New(errs.NotFound, "the key does not exist", nil)
-
-func (c *Catalog) newDelete(b Bucket, key string, cond Condition) *change {
-	until := c.now().Add(c.opt.TTL)
-	ch := c.newPut(b, key, Location{}, 0, until)
-	ch.note.new = side{}
-	ch.make = func(base head) (head, error) {
-		if err := cond.check(base); err != nil {
-			return head{}, err
-		}
-		if !base.live {
-			return head{}, errAbsent
-		}
-		return head{}, nil
-	}
-	return ch
-}
-
 // carry brings changes without new bytes to their end. One that make refuses at once writes nothing.
 func (c *Catalog) carry(ctx context.Context, all []*change) {
 	c.prepare(ctx, all)
@@ -358,12 +309,21 @@ func (c *Catalog) carry(ctx context.Context, all []*change) {
 	}
 	c.anchor(ctx, pending(all))
 	c.commit(ctx, all)
-	// The note of one that certainly did not happen is of no use: no blob hangs on it.
+	// The note of one that certainly did not happen is of no use: no blob hangs on it. The tombstone that it laid goes first.
 	var wg sync.WaitGroup
 	for _, ch := range all {
-		if ch.err != nil && ch.done == nil && ch.noted && !ch.maybe {
-			wg.Go(func() { _ = c.docs.Delete(ctx, collJournal, ch.note.docKey(), ch.note.docRev) })
+		if ch.err == nil || ch.done != nil || !ch.noted || ch.maybe {
+			continue
 		}
+		wg.Go(func() {
+			if ch.base.rev != "" && ch.base.note == "" && !ch.base.present() {
+				err := c.write(ctx, deleteOp(collObjects, headKey(ch.bucket.ID, ch.key), ch.base.rev))
+				if err != nil && !errs.Is(err, errs.FailedPrecondition) {
+					return
+				}
+			}
+			_ = c.docs.Delete(ctx, collJournal, ch.note.docKey(), ch.note.docRev)
+		})
 	}
 	wg.Wait()
 }

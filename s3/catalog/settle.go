@@ -269,7 +269,7 @@ func (c *Catalog) owe(ctx context.Context, s *sorted) error {
 		if !n.old.live || n.new.live && n.new.location.NativeKey == n.old.location.NativeKey && n.new.location.BackendID == n.old.location.BackendID {
 			continue
 		}
-		g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.old.location, due: due}
+		g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.old.location, version: n.old.version, due: due}
 		if n.old.table != "" && n.old.table != n.new.table {
 			g.table = blobOfTable(n.old.table)
 		}
@@ -293,7 +293,7 @@ func (c *Catalog) owe(ctx context.Context, s *sorted) error {
 				return err
 			}
 		case n.upload == "" || c.opt.fault.skipAnchor:
-			g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, due: due, multi: n.multi}
+			g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, since: n.id, due: due, multi: n.multi}
 			if n.multi {
 				g.table = n.new.location.BlobID
 			}

@@ -42,6 +42,7 @@ type uploadDoc struct {
 	nativeETag string       // of the completed blob; empty: not completed natively yet
 	attempt    docstore.Rev // the note under which the object is being committed
 	base       docstore.Rev // the head that this attempt replaces
+	named      bool         // the object gets a version id; as the bucket had it when the attempt was noted
 }
 
 func uploadKey(bucketID, key, id string) string { return docstore.Join(bucketID, key, id) }
@@ -82,6 +83,7 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 		w.str("ne", u.nativeETag)
 		w.str("at", string(u.attempt))
 		w.str("ab", string(u.base))
+		w.flag("vi", u.named)
 	}
 	body, err := w.finish()
 	return docstore.Doc{Key: u.key(), Rev: u.rev, Body: body}, err
@@ -164,6 +166,8 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 			u.attempt = docstore.Rev(e.str())
 		case "ab":
 			u.base = docstore.Rev(e.str())
+		case "vi":
+			u.named = true
 		}
 	}
 	if r.bad || !good {

@@ -312,7 +312,7 @@ func (c *Catalog) abort(ctx context.Context, u uploadDoc) error {
 		_ = store.AbortUpload(ctx, u.Location.NativeKey, u.NativeID) // the garbage pass does it again
 	}
 	err := c.insertGarbage(ctx, []garbage{{shard: shardOf(u.Bucket.ID, u.Key), bucketID: u.Bucket.ID, key: u.Key,
-		location: u.Location, multi: true, table: u.Location.BlobID, due: c.now().Add(c.opt.GarbageGrace)}})
+		location: u.Location, since: docstore.Rev(u.ID), multi: true, table: u.Location.BlobID, due: c.now().Add(c.opt.GarbageGrace)}})
 	if err != nil {
 		return err
 	}
