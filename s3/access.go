@@ -31,6 +31,9 @@ func (s *Service) admit(w http.ResponseWriter, r *request) error {
 		}
 		return nil
 	}
+	if r.auth.Anonymous() && signedOnly(r.op.name) {
+		return fail("AccessDenied", "Anonymous access is forbidden for this operation")
+	}
 	var err error
 	if r.b, err = s.catalog.Bucket(r.Context(), r.bucket); err != nil {
 		return err
@@ -51,6 +54,13 @@ func (s *Service) admit(w http.ResponseWriter, r *request) error {
 		return nil
 	}
 	return s.authorize(r, a)
+}
+
+// signedOnly reports whether S3 takes an operation from nobody without credentials, whatever policies and ACLs allow.
+// Sources: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, API_UploadPartCopy.html, and
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html: an upload needs somebody who began it.
+func signedOnly(operation string) bool {
+	return operation == "CopyObject" || operation == "UploadPartCopy" || operation == "CreateMultipartUpload"
 }
 
 // expectedOwner refuses a bucket that belongs to another one than the client believes. S3's header holds the number of an account; here it is a user's name or canonical id.

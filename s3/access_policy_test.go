@@ -100,6 +100,9 @@ func TestPolicyDecides(t *testing.T) {
 		{"copy without directive", []string{statement("Allow", other, "s3:GetObject", all, ""), statement("Allow", other, "s3:PutObject", all, `"StringEquals":{"s3:x-amz-metadata-directive":"COPY"}`)}, "other", with(put, "x-amz-copy-source", "bucket/public/k"), "AccessDenied"},
 		{"what is said of the copy is not said of its source", []string{statement("Deny", "*", "s3:*", "arn:aws:s3:::bucket/public/*", `"StringEquals":{"s3:x-amz-acl":"private"}`)}, "owner", with(put, "x-amz-copy-source", "bucket/public/k", "x-amz-acl", "private"), ""},
 
+		{"copy by nobody", []string{statement("Allow", "*", "s3:*", all, "")}, "anonymous", with(put, "x-amz-copy-source", "bucket/public/k"), "AccessDenied"},
+		{"upload by nobody", []string{statement("Allow", "*", "s3:*", all, "")}, "anonymous", call{method: "POST", path: "/bucket/new", query: "uploads"}, "AccessDenied"},
+
 		{"absent, may list", []string{statement("Allow", "*", "s3:*", `["`+itself+`","`+all+`"]`, "")}, "other", at(get, "/bucket/none"), "NoSuchKey"},
 		{"absent, may not list", []string{statement("Allow", "*", "s3:GetObject", all, "")}, "other", at(get, "/bucket/none"), "AccessDenied"},
 		{"absent, may list alone", []string{statement("Allow", "*", "s3:ListBucket", itself, "")}, "other", at(get, "/bucket/none"), "NoSuchKey"},
