@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	answerAge   = 2 * time.Second  // how old a cached answer may be
+	answerAge   = time.Second      // how old a cached answer may be: half of what is promised, as requests take time too
 	answerGrace = 30 * time.Second // how much older while the api service does not answer
 	answerLimit = 3 * time.Second  // of one call
 	answerAgain = time.Second      // between calls that fail, for one question

@@ -90,8 +90,10 @@ func validBucketName(name string) bool {
 			return false
 		}
 	}
-	if strings.Contains(name, "..") {
-		return false
+	for _, p := range [...]string{"..", ".-", "-."} { // a label begins and ends with a letter or digit, which the page no longer says but S3 demands
+		if strings.Contains(name, p) {
+			return false
+		}
 	}
 	if looksLikeIP(name) {
 		return false

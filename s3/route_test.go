@@ -244,7 +244,7 @@ func TestBucketNames(t *testing.T) {
 	for name, want := range map[string]bool{
 		"abc": true, "a-b.c": true, "123": true, "my.bucket-1": true, strings.Repeat("a", 63): true, "1.2.3": true, "a.1.2.3": true,
 		"": false, "ab": false, strings.Repeat("a", 64): false, "Abc": false, "a_b": false, "-abc": false, "abc-": false, ".abc": false, "abc.": false,
-		"a..b": false, "192.168.5.4": false, "999.999.999.999": false, "xn--abc": false, "sthree-abc": false, "abc-s3alias": false, "abc--ol-s3": false, "abc--x-s3": false, "äbc": false, "a b": false,
+		"a..b": false, "a.-b": false, "a-.b": false, "192.168.5.4": false, "999.999.999.999": false, "xn--abc": false, "sthree-abc": false, "abc-s3alias": false, "abc--ol-s3": false, "abc--x-s3": false, "äbc": false, "a b": false,
 	} {
 		if got := validBucketName(name); got != want {
 			t.Errorf("%q: got %v, want %v", name, got, want)

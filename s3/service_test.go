@@ -139,7 +139,7 @@ func (i *identity) GetKey(_ context.Context, in *identitypb.GetKeyRequest, _ ...
 	return &identitypb.Key{AccessKey: in.AccessKey, User: "u", Enabled: i.enabled, SealedSecret: i.box.Seal("key/k", []byte("s"))}, i.err
 }
 
-// A key is asked for at most every two seconds, also one that there is not, and a disabled one stops working within them. An identity service that is away is
+// A key is asked for at most once in answerAge, also one that there is not, and a disabled one stops working within it. An identity service that is away is
 // not taken for an unknown key.
 func TestKeysAreRemembered(t *testing.T) {
 	t.Parallel()
