@@ -34,7 +34,7 @@ func (s *Service) deleteObject(w http.ResponseWriter, r *request) error {
 
 // remove deletes an object, the current one when version is empty, if there is one and its ETag is the one given. To delete what is absent is no error.
 func (s *Service) remove(r *request, key, version, ifMatch string) (catalog.Deleted, error) {
-	c := catalog.Condition{IfETag: bareETag(ifMatch), Owner: r.auth.User}
+	c := catalog.Condition{IfETag: bareETag(ifMatch), Owner: r.auth.User, Bypass: version != "" && s.bypasses(r, key, version)}
 	done, err := s.catalog.Delete(r.Context(), r.b, key, version, c)
 	if ifMatch == "" && errs.ReasonOf(err) == "NoSuchKey" {
 		return done, nil

@@ -185,7 +185,7 @@ func unbuiltFeature(header http.Header) error {
 		switch feature {
 		case "Bucket-Object-Lock-Enabled":
 			refuse = !strings.EqualFold(values[0], "false")
-		case "Write-Offset-Bytes", "Rename-Source", "Bypass-Governance-Retention":
+		case "Write-Offset-Bytes", "Rename-Source":
 			refuse = true
 		default:
 			refuse = strings.HasPrefix(feature, "Object-Lock-")
