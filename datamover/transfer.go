@@ -357,7 +357,7 @@ func objectOf(head *catalogpb.Object, c *copied) *catalogpb.Object {
 	o := &catalogpb.Object{Crc64: &c.crc}
 	if head != nil {
 		o.Size, o.Etag, o.Checksums, o.ChecksumType = head.GetSize(), head.GetEtag(), head.GetChecksums(), head.GetChecksumType()
-		o.Headers, o.Metadata, o.PartCount = head.GetHeaders(), head.GetMetadata(), head.GetPartCount()
+		o.Headers, o.Metadata, o.PartCount, o.Tags = head.GetHeaders(), head.GetMetadata(), head.GetPartCount(), head.GetTags()
 		o.CipherSize, o.Encryption = head.GetCipherSize(), head.GetEncryption()
 		return o
 	}

@@ -820,6 +820,7 @@ type Object struct {
 	Version       string                 `protobuf:"bytes,16,opt,name=version,proto3" json:"version,omitempty"`                          // revision of the change that brought these bytes: a relocation keeps it
 	CipherSize    int64                  `protobuf:"varint,17,opt,name=cipher_size,json=cipherSize,proto3" json:"cipher_size,omitempty"` // of an encrypted object: bytes of its blob; else 0
 	Encryption    []byte                 `protobuf:"bytes,18,opt,name=encryption,proto3" json:"encryption,omitempty"`                    // how the gateway encrypted the blob, which opens wherever it goes together with this; empty: it did not
+	Tags          map[string]string      `protobuf:"bytes,21,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -976,6 +977,13 @@ func (x *Object) GetCipherSize() int64 {
 func (x *Object) GetEncryption() []byte {
 	if x != nil {
 		return x.Encryption
+	}
+	return nil
+}
+
+func (x *Object) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
 	}
 	return nil
 }
@@ -2002,7 +2010,7 @@ type GetResponse_Item struct {
 
 func (x *GetResponse_Item) Reset() {
 	*x = GetResponse_Item{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[35]
+	mi := &file_catalogpb_catalog_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2014,7 +2022,7 @@ func (x *GetResponse_Item) String() string {
 func (*GetResponse_Item) ProtoMessage() {}
 
 func (x *GetResponse_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[35]
+	mi := &file_catalogpb_catalog_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2059,7 +2067,7 @@ type CommitRequest_Item struct {
 
 func (x *CommitRequest_Item) Reset() {
 	*x = CommitRequest_Item{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[36]
+	mi := &file_catalogpb_catalog_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2071,7 +2079,7 @@ func (x *CommitRequest_Item) String() string {
 func (*CommitRequest_Item) ProtoMessage() {}
 
 func (x *CommitRequest_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[36]
+	mi := &file_catalogpb_catalog_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2166,7 @@ type CommitRequest_Put struct {
 
 func (x *CommitRequest_Put) Reset() {
 	*x = CommitRequest_Put{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[37]
+	mi := &file_catalogpb_catalog_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2170,7 +2178,7 @@ func (x *CommitRequest_Put) String() string {
 func (*CommitRequest_Put) ProtoMessage() {}
 
 func (x *CommitRequest_Put) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[37]
+	mi := &file_catalogpb_catalog_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2256,7 +2264,7 @@ type CommitRequest_Relocate struct {
 
 func (x *CommitRequest_Relocate) Reset() {
 	*x = CommitRequest_Relocate{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[38]
+	mi := &file_catalogpb_catalog_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2268,7 +2276,7 @@ func (x *CommitRequest_Relocate) String() string {
 func (*CommitRequest_Relocate) ProtoMessage() {}
 
 func (x *CommitRequest_Relocate) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[38]
+	mi := &file_catalogpb_catalog_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +2344,7 @@ type CommitResponse_Result struct {
 
 func (x *CommitResponse_Result) Reset() {
 	*x = CommitResponse_Result{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[39]
+	mi := &file_catalogpb_catalog_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +2356,7 @@ func (x *CommitResponse_Result) String() string {
 func (*CommitResponse_Result) ProtoMessage() {}
 
 func (x *CommitResponse_Result) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[39]
+	mi := &file_catalogpb_catalog_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2396,7 @@ type DeleteRequest_Item struct {
 
 func (x *DeleteRequest_Item) Reset() {
 	*x = DeleteRequest_Item{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[40]
+	mi := &file_catalogpb_catalog_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +2408,7 @@ func (x *DeleteRequest_Item) String() string {
 func (*DeleteRequest_Item) ProtoMessage() {}
 
 func (x *DeleteRequest_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[40]
+	mi := &file_catalogpb_catalog_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2448,7 +2456,7 @@ type AdoptRequest_Native struct {
 
 func (x *AdoptRequest_Native) Reset() {
 	*x = AdoptRequest_Native{}
-	mi := &file_catalogpb_catalog_proto_msgTypes[41]
+	mi := &file_catalogpb_catalog_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2468,7 @@ func (x *AdoptRequest_Native) String() string {
 func (*AdoptRequest_Native) ProtoMessage() {}
 
 func (x *AdoptRequest_Native) ProtoReflect() protoreflect.Message {
-	mi := &file_catalogpb_catalog_proto_msgTypes[41]
+	mi := &file_catalogpb_catalog_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2610,7 +2618,7 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x10content_language\x18\x03 \x01(\tR\x0fcontentLanguage\x12/\n" +
 	"\x13content_disposition\x18\x04 \x01(\tR\x12contentDisposition\x12#\n" +
 	"\rcache_control\x18\x05 \x01(\tR\fcacheControl\x12\x18\n" +
-	"\aexpires\x18\x06 \x01(\tR\aexpires\"\xc2\x06\n" +
+	"\aexpires\x18\x06 \x01(\tR\aexpires\"\xb4\a\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x10\n" +
@@ -2634,11 +2642,15 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"cipherSize\x12\x1e\n" +
 	"\n" +
 	"encryption\x18\x12 \x01(\fR\n" +
-	"encryption\x1a<\n" +
+	"encryption\x127\n" +
+	"\x04tags\x18\x15 \x03(\v2#.gelato.catalog.v1.Object.TagsEntryR\x04tags\x1a<\n" +
 	"\x0eChecksumsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\x1a;\n" +
 	"\rMetadataEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
 	"\x06_crc64\"y\n" +
@@ -2783,7 +2795,7 @@ func file_catalogpb_catalog_proto_rawDescGZIP() []byte {
 	return file_catalogpb_catalog_proto_rawDescData
 }
 
-var file_catalogpb_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_catalogpb_catalog_proto_msgTypes = make([]protoimpl.MessageInfo, 44)
 var file_catalogpb_catalog_proto_goTypes = []any{
 	(*Failure)(nil),                // 0: gelato.catalog.v1.Failure
 	(*Usage)(nil),                  // 1: gelato.catalog.v1.Usage
@@ -2820,82 +2832,84 @@ var file_catalogpb_catalog_proto_goTypes = []any{
 	(*AdoptResponse)(nil),          // 32: gelato.catalog.v1.AdoptResponse
 	nil,                            // 33: gelato.catalog.v1.Object.ChecksumsEntry
 	nil,                            // 34: gelato.catalog.v1.Object.MetadataEntry
-	(*GetResponse_Item)(nil),       // 35: gelato.catalog.v1.GetResponse.Item
-	(*CommitRequest_Item)(nil),     // 36: gelato.catalog.v1.CommitRequest.Item
-	(*CommitRequest_Put)(nil),      // 37: gelato.catalog.v1.CommitRequest.Put
-	(*CommitRequest_Relocate)(nil), // 38: gelato.catalog.v1.CommitRequest.Relocate
-	(*CommitResponse_Result)(nil),  // 39: gelato.catalog.v1.CommitResponse.Result
-	(*DeleteRequest_Item)(nil),     // 40: gelato.catalog.v1.DeleteRequest.Item
-	(*AdoptRequest_Native)(nil),    // 41: gelato.catalog.v1.AdoptRequest.Native
-	nil,                            // 42: gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
-	(*timestamppb.Timestamp)(nil),  // 43: google.protobuf.Timestamp
+	nil,                            // 35: gelato.catalog.v1.Object.TagsEntry
+	(*GetResponse_Item)(nil),       // 36: gelato.catalog.v1.GetResponse.Item
+	(*CommitRequest_Item)(nil),     // 37: gelato.catalog.v1.CommitRequest.Item
+	(*CommitRequest_Put)(nil),      // 38: gelato.catalog.v1.CommitRequest.Put
+	(*CommitRequest_Relocate)(nil), // 39: gelato.catalog.v1.CommitRequest.Relocate
+	(*CommitResponse_Result)(nil),  // 40: gelato.catalog.v1.CommitResponse.Result
+	(*DeleteRequest_Item)(nil),     // 41: gelato.catalog.v1.DeleteRequest.Item
+	(*AdoptRequest_Native)(nil),    // 42: gelato.catalog.v1.AdoptRequest.Native
+	nil,                            // 43: gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
+	(*timestamppb.Timestamp)(nil),  // 44: google.protobuf.Timestamp
 }
 var file_catalogpb_catalog_proto_depIdxs = []int32{
-	43, // 0: gelato.catalog.v1.Bucket.create_time:type_name -> google.protobuf.Timestamp
+	44, // 0: gelato.catalog.v1.Bucket.create_time:type_name -> google.protobuf.Timestamp
 	1,  // 1: gelato.catalog.v1.Bucket.usage:type_name -> gelato.catalog.v1.Usage
-	43, // 2: gelato.catalog.v1.Bucket.usage_as_of:type_name -> google.protobuf.Timestamp
+	44, // 2: gelato.catalog.v1.Bucket.usage_as_of:type_name -> google.protobuf.Timestamp
 	2,  // 3: gelato.catalog.v1.ListBucketsResponse.buckets:type_name -> gelato.catalog.v1.Bucket
 	11, // 4: gelato.catalog.v1.Object.location:type_name -> gelato.catalog.v1.Location
-	43, // 5: gelato.catalog.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
+	44, // 5: gelato.catalog.v1.Object.last_modified:type_name -> google.protobuf.Timestamp
 	33, // 6: gelato.catalog.v1.Object.checksums:type_name -> gelato.catalog.v1.Object.ChecksumsEntry
 	12, // 7: gelato.catalog.v1.Object.headers:type_name -> gelato.catalog.v1.Headers
 	34, // 8: gelato.catalog.v1.Object.metadata:type_name -> gelato.catalog.v1.Object.MetadataEntry
 	14, // 9: gelato.catalog.v1.Object.parts:type_name -> gelato.catalog.v1.ObjectPart
-	13, // 10: gelato.catalog.v1.ListResponse.objects:type_name -> gelato.catalog.v1.Object
-	35, // 11: gelato.catalog.v1.GetResponse.items:type_name -> gelato.catalog.v1.GetResponse.Item
-	11, // 12: gelato.catalog.v1.Grant.location:type_name -> gelato.catalog.v1.Location
-	0,  // 13: gelato.catalog.v1.Grant.failure:type_name -> gelato.catalog.v1.Failure
-	19, // 14: gelato.catalog.v1.BeginRequest.intents:type_name -> gelato.catalog.v1.Intent
-	20, // 15: gelato.catalog.v1.BeginResponse.grants:type_name -> gelato.catalog.v1.Grant
-	0,  // 16: gelato.catalog.v1.RenewResponse.failures:type_name -> gelato.catalog.v1.Failure
-	36, // 17: gelato.catalog.v1.CommitRequest.items:type_name -> gelato.catalog.v1.CommitRequest.Item
-	39, // 18: gelato.catalog.v1.CommitResponse.results:type_name -> gelato.catalog.v1.CommitResponse.Result
-	40, // 19: gelato.catalog.v1.DeleteRequest.items:type_name -> gelato.catalog.v1.DeleteRequest.Item
-	0,  // 20: gelato.catalog.v1.DeleteResponse.failures:type_name -> gelato.catalog.v1.Failure
-	41, // 21: gelato.catalog.v1.AdoptRequest.natives:type_name -> gelato.catalog.v1.AdoptRequest.Native
-	0,  // 22: gelato.catalog.v1.AdoptResponse.failures:type_name -> gelato.catalog.v1.Failure
-	13, // 23: gelato.catalog.v1.GetResponse.Item.object:type_name -> gelato.catalog.v1.Object
-	0,  // 24: gelato.catalog.v1.GetResponse.Item.failure:type_name -> gelato.catalog.v1.Failure
-	11, // 25: gelato.catalog.v1.CommitRequest.Item.location:type_name -> gelato.catalog.v1.Location
-	37, // 26: gelato.catalog.v1.CommitRequest.Item.put:type_name -> gelato.catalog.v1.CommitRequest.Put
-	38, // 27: gelato.catalog.v1.CommitRequest.Item.relocate:type_name -> gelato.catalog.v1.CommitRequest.Relocate
-	13, // 28: gelato.catalog.v1.CommitRequest.Put.object:type_name -> gelato.catalog.v1.Object
-	14, // 29: gelato.catalog.v1.CommitRequest.Put.parts:type_name -> gelato.catalog.v1.ObjectPart
-	0,  // 30: gelato.catalog.v1.CommitResponse.Result.failure:type_name -> gelato.catalog.v1.Failure
-	43, // 31: gelato.catalog.v1.AdoptRequest.Native.mod_time:type_name -> google.protobuf.Timestamp
-	12, // 32: gelato.catalog.v1.AdoptRequest.Native.headers:type_name -> gelato.catalog.v1.Headers
-	42, // 33: gelato.catalog.v1.AdoptRequest.Native.metadata:type_name -> gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
-	3,  // 34: gelato.catalog.v1.Catalog.GetBucket:input_type -> gelato.catalog.v1.GetBucketRequest
-	4,  // 35: gelato.catalog.v1.Catalog.ListBuckets:input_type -> gelato.catalog.v1.ListBucketsRequest
-	6,  // 36: gelato.catalog.v1.Catalog.SetPlacement:input_type -> gelato.catalog.v1.SetPlacementRequest
-	7,  // 37: gelato.catalog.v1.Catalog.PendingWrites:input_type -> gelato.catalog.v1.PendingWritesRequest
-	9,  // 38: gelato.catalog.v1.Catalog.BackendInUse:input_type -> gelato.catalog.v1.BackendInUseRequest
-	15, // 39: gelato.catalog.v1.Catalog.List:input_type -> gelato.catalog.v1.ListRequest
-	17, // 40: gelato.catalog.v1.Catalog.Get:input_type -> gelato.catalog.v1.GetRequest
-	21, // 41: gelato.catalog.v1.Catalog.Begin:input_type -> gelato.catalog.v1.BeginRequest
-	23, // 42: gelato.catalog.v1.Catalog.Renew:input_type -> gelato.catalog.v1.RenewRequest
-	25, // 43: gelato.catalog.v1.Catalog.Commit:input_type -> gelato.catalog.v1.CommitRequest
-	27, // 44: gelato.catalog.v1.Catalog.Abandon:input_type -> gelato.catalog.v1.AbandonRequest
-	29, // 45: gelato.catalog.v1.Catalog.Delete:input_type -> gelato.catalog.v1.DeleteRequest
-	31, // 46: gelato.catalog.v1.Catalog.Adopt:input_type -> gelato.catalog.v1.AdoptRequest
-	2,  // 47: gelato.catalog.v1.Catalog.GetBucket:output_type -> gelato.catalog.v1.Bucket
-	5,  // 48: gelato.catalog.v1.Catalog.ListBuckets:output_type -> gelato.catalog.v1.ListBucketsResponse
-	2,  // 49: gelato.catalog.v1.Catalog.SetPlacement:output_type -> gelato.catalog.v1.Bucket
-	8,  // 50: gelato.catalog.v1.Catalog.PendingWrites:output_type -> gelato.catalog.v1.PendingWritesResponse
-	10, // 51: gelato.catalog.v1.Catalog.BackendInUse:output_type -> gelato.catalog.v1.BackendInUseResponse
-	16, // 52: gelato.catalog.v1.Catalog.List:output_type -> gelato.catalog.v1.ListResponse
-	18, // 53: gelato.catalog.v1.Catalog.Get:output_type -> gelato.catalog.v1.GetResponse
-	22, // 54: gelato.catalog.v1.Catalog.Begin:output_type -> gelato.catalog.v1.BeginResponse
-	24, // 55: gelato.catalog.v1.Catalog.Renew:output_type -> gelato.catalog.v1.RenewResponse
-	26, // 56: gelato.catalog.v1.Catalog.Commit:output_type -> gelato.catalog.v1.CommitResponse
-	28, // 57: gelato.catalog.v1.Catalog.Abandon:output_type -> gelato.catalog.v1.AbandonResponse
-	30, // 58: gelato.catalog.v1.Catalog.Delete:output_type -> gelato.catalog.v1.DeleteResponse
-	32, // 59: gelato.catalog.v1.Catalog.Adopt:output_type -> gelato.catalog.v1.AdoptResponse
-	47, // [47:60] is the sub-list for method output_type
-	34, // [34:47] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	35, // 10: gelato.catalog.v1.Object.tags:type_name -> gelato.catalog.v1.Object.TagsEntry
+	13, // 11: gelato.catalog.v1.ListResponse.objects:type_name -> gelato.catalog.v1.Object
+	36, // 12: gelato.catalog.v1.GetResponse.items:type_name -> gelato.catalog.v1.GetResponse.Item
+	11, // 13: gelato.catalog.v1.Grant.location:type_name -> gelato.catalog.v1.Location
+	0,  // 14: gelato.catalog.v1.Grant.failure:type_name -> gelato.catalog.v1.Failure
+	19, // 15: gelato.catalog.v1.BeginRequest.intents:type_name -> gelato.catalog.v1.Intent
+	20, // 16: gelato.catalog.v1.BeginResponse.grants:type_name -> gelato.catalog.v1.Grant
+	0,  // 17: gelato.catalog.v1.RenewResponse.failures:type_name -> gelato.catalog.v1.Failure
+	37, // 18: gelato.catalog.v1.CommitRequest.items:type_name -> gelato.catalog.v1.CommitRequest.Item
+	40, // 19: gelato.catalog.v1.CommitResponse.results:type_name -> gelato.catalog.v1.CommitResponse.Result
+	41, // 20: gelato.catalog.v1.DeleteRequest.items:type_name -> gelato.catalog.v1.DeleteRequest.Item
+	0,  // 21: gelato.catalog.v1.DeleteResponse.failures:type_name -> gelato.catalog.v1.Failure
+	42, // 22: gelato.catalog.v1.AdoptRequest.natives:type_name -> gelato.catalog.v1.AdoptRequest.Native
+	0,  // 23: gelato.catalog.v1.AdoptResponse.failures:type_name -> gelato.catalog.v1.Failure
+	13, // 24: gelato.catalog.v1.GetResponse.Item.object:type_name -> gelato.catalog.v1.Object
+	0,  // 25: gelato.catalog.v1.GetResponse.Item.failure:type_name -> gelato.catalog.v1.Failure
+	11, // 26: gelato.catalog.v1.CommitRequest.Item.location:type_name -> gelato.catalog.v1.Location
+	38, // 27: gelato.catalog.v1.CommitRequest.Item.put:type_name -> gelato.catalog.v1.CommitRequest.Put
+	39, // 28: gelato.catalog.v1.CommitRequest.Item.relocate:type_name -> gelato.catalog.v1.CommitRequest.Relocate
+	13, // 29: gelato.catalog.v1.CommitRequest.Put.object:type_name -> gelato.catalog.v1.Object
+	14, // 30: gelato.catalog.v1.CommitRequest.Put.parts:type_name -> gelato.catalog.v1.ObjectPart
+	0,  // 31: gelato.catalog.v1.CommitResponse.Result.failure:type_name -> gelato.catalog.v1.Failure
+	44, // 32: gelato.catalog.v1.AdoptRequest.Native.mod_time:type_name -> google.protobuf.Timestamp
+	12, // 33: gelato.catalog.v1.AdoptRequest.Native.headers:type_name -> gelato.catalog.v1.Headers
+	43, // 34: gelato.catalog.v1.AdoptRequest.Native.metadata:type_name -> gelato.catalog.v1.AdoptRequest.Native.MetadataEntry
+	3,  // 35: gelato.catalog.v1.Catalog.GetBucket:input_type -> gelato.catalog.v1.GetBucketRequest
+	4,  // 36: gelato.catalog.v1.Catalog.ListBuckets:input_type -> gelato.catalog.v1.ListBucketsRequest
+	6,  // 37: gelato.catalog.v1.Catalog.SetPlacement:input_type -> gelato.catalog.v1.SetPlacementRequest
+	7,  // 38: gelato.catalog.v1.Catalog.PendingWrites:input_type -> gelato.catalog.v1.PendingWritesRequest
+	9,  // 39: gelato.catalog.v1.Catalog.BackendInUse:input_type -> gelato.catalog.v1.BackendInUseRequest
+	15, // 40: gelato.catalog.v1.Catalog.List:input_type -> gelato.catalog.v1.ListRequest
+	17, // 41: gelato.catalog.v1.Catalog.Get:input_type -> gelato.catalog.v1.GetRequest
+	21, // 42: gelato.catalog.v1.Catalog.Begin:input_type -> gelato.catalog.v1.BeginRequest
+	23, // 43: gelato.catalog.v1.Catalog.Renew:input_type -> gelato.catalog.v1.RenewRequest
+	25, // 44: gelato.catalog.v1.Catalog.Commit:input_type -> gelato.catalog.v1.CommitRequest
+	27, // 45: gelato.catalog.v1.Catalog.Abandon:input_type -> gelato.catalog.v1.AbandonRequest
+	29, // 46: gelato.catalog.v1.Catalog.Delete:input_type -> gelato.catalog.v1.DeleteRequest
+	31, // 47: gelato.catalog.v1.Catalog.Adopt:input_type -> gelato.catalog.v1.AdoptRequest
+	2,  // 48: gelato.catalog.v1.Catalog.GetBucket:output_type -> gelato.catalog.v1.Bucket
+	5,  // 49: gelato.catalog.v1.Catalog.ListBuckets:output_type -> gelato.catalog.v1.ListBucketsResponse
+	2,  // 50: gelato.catalog.v1.Catalog.SetPlacement:output_type -> gelato.catalog.v1.Bucket
+	8,  // 51: gelato.catalog.v1.Catalog.PendingWrites:output_type -> gelato.catalog.v1.PendingWritesResponse
+	10, // 52: gelato.catalog.v1.Catalog.BackendInUse:output_type -> gelato.catalog.v1.BackendInUseResponse
+	16, // 53: gelato.catalog.v1.Catalog.List:output_type -> gelato.catalog.v1.ListResponse
+	18, // 54: gelato.catalog.v1.Catalog.Get:output_type -> gelato.catalog.v1.GetResponse
+	22, // 55: gelato.catalog.v1.Catalog.Begin:output_type -> gelato.catalog.v1.BeginResponse
+	24, // 56: gelato.catalog.v1.Catalog.Renew:output_type -> gelato.catalog.v1.RenewResponse
+	26, // 57: gelato.catalog.v1.Catalog.Commit:output_type -> gelato.catalog.v1.CommitResponse
+	28, // 58: gelato.catalog.v1.Catalog.Abandon:output_type -> gelato.catalog.v1.AbandonResponse
+	30, // 59: gelato.catalog.v1.Catalog.Delete:output_type -> gelato.catalog.v1.DeleteResponse
+	32, // 60: gelato.catalog.v1.Catalog.Adopt:output_type -> gelato.catalog.v1.AdoptResponse
+	48, // [48:61] is the sub-list for method output_type
+	35, // [35:48] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_catalogpb_catalog_proto_init() }
@@ -2904,22 +2918,22 @@ func file_catalogpb_catalog_proto_init() {
 		return
 	}
 	file_catalogpb_catalog_proto_msgTypes[13].OneofWrappers = []any{}
-	file_catalogpb_catalog_proto_msgTypes[36].OneofWrappers = []any{
+	file_catalogpb_catalog_proto_msgTypes[37].OneofWrappers = []any{
 		(*CommitRequest_Item_Put)(nil),
 		(*CommitRequest_Item_Relocate)(nil),
 	}
-	file_catalogpb_catalog_proto_msgTypes[37].OneofWrappers = []any{
+	file_catalogpb_catalog_proto_msgTypes[38].OneofWrappers = []any{
 		(*CommitRequest_Put_IfAbsent)(nil),
 		(*CommitRequest_Put_IfRev)(nil),
 	}
-	file_catalogpb_catalog_proto_msgTypes[41].OneofWrappers = []any{}
+	file_catalogpb_catalog_proto_msgTypes[42].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_catalogpb_catalog_proto_rawDesc), len(file_catalogpb_catalog_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   43,
+			NumMessages:   44,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

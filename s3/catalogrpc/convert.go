@@ -38,12 +38,12 @@ func summary(bucket string, o catalog.Object) *catalogpb.Object {
 func whole(bucket string, o catalog.Object) *catalogpb.Object {
 	p := summary(bucket, o)
 	p.Checksums, p.ChecksumType, p.Headers, p.Metadata = o.Checksums, o.ChecksumType, fromHeaders(o.Headers), o.Metadata
-	p.Encryption = o.Encryption
+	p.Encryption, p.Tags = o.Encryption, o.Tags
 	return p
 }
 
 func toObject(p *catalogpb.Object) catalog.Object {
-	return catalog.Object{Size: p.GetSize(), CipherSize: p.GetCipherSize(), Attributes: catalog.Attributes{Encryption: p.GetEncryption()}, ETag: p.GetEtag(), Modified: toTime(p.GetLastModified()), StorageClass: p.GetStorageClass(), CRC64: p.Crc64,
+	return catalog.Object{Size: p.GetSize(), CipherSize: p.GetCipherSize(), Attributes: catalog.Attributes{Encryption: p.GetEncryption(), Tags: p.GetTags()}, ETag: p.GetEtag(), Modified: toTime(p.GetLastModified()), StorageClass: p.GetStorageClass(), CRC64: p.Crc64,
 		Checksums: p.GetChecksums(), ChecksumType: p.GetChecksumType(), Headers: toHeaders(p.GetHeaders()), Metadata: p.GetMetadata()}
 }
 

@@ -90,7 +90,7 @@ func put(tb testing.TB, client catalogpb.CatalogClient, name string, n int) {
 		}
 		crc := uint64(7)
 		commit.Items = append(commit.Items, &catalogpb.CommitRequest_Item{WriteId: g.GetWriteId(), Location: g.GetLocation(),
-			Change: &catalogpb.CommitRequest_Item_Put{Put: &catalogpb.CommitRequest_Put{Object: &catalogpb.Object{Size: 4, Etag: "e", Crc64: &crc, Metadata: map[string]string{"m": "v"}}}}})
+			Change: &catalogpb.CommitRequest_Item_Put{Put: &catalogpb.CommitRequest_Put{Object: &catalogpb.Object{Size: 4, Etag: "e", Crc64: &crc, Metadata: map[string]string{"m": "v"}, Tags: map[string]string{"t": "w"}}}}})
 	}
 	results, err := client.Commit(ctx, commit)
 	if err != nil {
@@ -151,7 +151,7 @@ func TestRelocateAcrossTheWire(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := got.GetItems()[0].GetObject()
-	if o.GetLocation().GetBackendId() != "z" || o.GetMetadata()["m"] != "v" || o.GetCrc64() != 7 {
+	if o.GetLocation().GetBackendId() != "z" || o.GetMetadata()["m"] != "v" || o.GetTags()["t"] != "w" || o.GetCrc64() != 7 {
 		t.Errorf("got %v", o)
 	}
 	if f := got.GetItems()[1].GetFailure(); f.GetCode() != "not_found" || f.GetReason() != "NoSuchKey" || f.GetMessage() == "" {

@@ -301,7 +301,7 @@ func (r *rig) upload(ctx context.Context, b catalog.Bucket, key string, data []b
 	loc.NativeETag = info.ETag
 	digest := md5.Sum(data)
 	o := catalog.Object{Key: key, Location: loc, Size: int64(len(data)), ETag: hex.EncodeToString(digest[:]), CRC64: &crc,
-		Checksums: map[string][]byte{"CRC64NVME": checksum.Bytes64(crc)}, ChecksumType: "FULL_OBJECT", Headers: headers, Metadata: user}
+		Checksums: map[string][]byte{"CRC64NVME": checksum.Bytes64(crc)}, ChecksumType: "FULL_OBJECT", Headers: headers, Metadata: user, Attributes: catalog.Attributes{Tags: map[string]string{"team": "a"}}}
 	return func() (catalog.Object, error) { return r.catalog.Commit(ctx, w, o, nil, catalog.Condition{}) }, nil
 }
 

@@ -52,7 +52,7 @@ func TestRelocateMovesEveryByteAndNothingElse(t *testing.T) {
 		}
 	}
 	_, after := r.object(bucket, "big/300000")
-	if after.ETag != before.ETag || after.Modified != before.Modified || after.Version != before.Version || after.Metadata["unicode"] != "é" || after.Headers != before.Headers {
+	if after.ETag != before.ETag || after.Modified != before.Modified || after.Version != before.Version || after.Metadata["unicode"] != "é" || after.Tags["team"] != "a" || after.Headers != before.Headers {
 		t.Errorf("the object changed:\n before %+v\n after %+v", before, after)
 	}
 	if got := len(r.natives(b, true)); got != len(want) {

@@ -122,7 +122,7 @@ func checkKept(t *testing.T, src, dst place) {
 	case src.raw == nil && dst.raw == nil:
 		_, o := src.r.object(dst.bucket, "out/parts")
 		digest := md5.Sum(data("parts", 200_000))
-		if o.ETag != hex.EncodeToString(digest[:]) || o.Metadata["unicode"] != "é" || o.Headers.CacheControl != "no-cache" || o.PartCount != 0 {
+		if o.ETag != hex.EncodeToString(digest[:]) || o.Metadata["unicode"] != "é" || o.Tags["team"] != "a" || o.Headers.CacheControl != "no-cache" || o.PartCount != 0 {
 			t.Errorf("the copy is %+v", o)
 		}
 	case dst.raw == nil:
