@@ -9,9 +9,6 @@ import (
 )
 
 func (s *Service) createMultipartUpload(w http.ResponseWriter, r *request) error {
-	if r.auth.Anonymous() {
-		return fail("AccessDenied", "Anonymous users cannot initiate multipart uploads.  Please authenticate.")
-	}
 	b, o, _, err := s.described(r)
 	if err != nil {
 		return err
