@@ -58,7 +58,7 @@ func TestRefusals(t *testing.T) {
 		"session token":           {put(call{header: with("X-Amz-Security-Token", "x")}), "400 InvalidToken"},
 		"presigned: expired":      {put(call{presign: time.Minute, at: -time.Hour}), "403 AccessDenied"},
 		"presigned: not yet":      {put(call{presign: time.Minute, at: time.Hour}), "403 AccessDenied"},
-		"presigned: too long":     {put(call{presign: 8 * 24 * time.Hour}), "400 AuthorizationQueryParametersError"},
+		"presigned: too long":     {put(call{presign: 8 * 24 * time.Hour}), "403 AccessDenied"},
 		"presigned: wrong secret": {put(call{presign: time.Minute, access: rootKey, secret: "wrong"}), "403 SignatureDoesNotMatch"},
 		"presigned: wrong region": {put(call{presign: time.Minute, region: "x"}), "400 AuthorizationQueryParametersError"},
 		"presigned: wrong sum":    {put(call{presign: time.Minute, query: "x-amz-checksum-crc32=AAAAAA%3D%3D"}), "400 BadDigest"},

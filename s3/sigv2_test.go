@@ -2,6 +2,7 @@ package s3
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,8 +12,9 @@ import (
 // What makes another operation of a request must be signed, or a presigned URL of Version 2 could be turned into something else.
 func TestVersion2SignsWhatRoutes(t *testing.T) {
 	t.Parallel()
-	for _, o := range operations() {
-		if o.marker != "" && o.marker != "list-type" && !sigv4.SignedV2(o.marker) { // both ways of listing need the same permission
+	for _, o := range wholeTable() {
+		marker, _, _ := strings.Cut(o.marker, "&")
+		if marker != "" && marker != "list-type" && !sigv4.SignedV2(marker) { // both ways of listing need the same permission
 			t.Errorf("%s: ?%s is not signed by Version 2", o.name, o.marker)
 		}
 	}

@@ -224,10 +224,10 @@ func (v *Verifier) presigned(r *http.Request, query url.Values) (Auth, error) {
 	switch {
 	case err != nil:
 		return Auth{}, bad("X-Amz-Expires should be a number")
-	case expires < 0:
-		return Auth{}, bad("X-Amz-Expires must be non-negative")
+	case expires < 0: // its time is over before it came; the suite of Ceph, which S3 passes, wants 403 for both
+		return Auth{}, refuse(errs.PermissionDenied, "AccessDenied", "X-Amz-Expires must be non-negative")
 	case expires > maxExpires:
-		return Auth{}, bad("X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
+		return Auth{}, refuse(errs.PermissionDenied, "AccessDenied", "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds")
 	}
 	now := v.now()
 	if date.After(now.Add(maxSkew)) {

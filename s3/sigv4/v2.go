@@ -25,12 +25,19 @@ type Resource struct {
 // given a presigned URL could make of it what he likes.
 func SignedV2(parameter string) bool {
 	switch parameter {
-	case "abac", "acl", "accelerate", "analytics", "annotation", "annotations", "append", "attributes", "cors", "defaultObjectAcl", "delete", "encryption", "encryption-type",
-		"intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location", "logging", "metadataConfiguration", "metadataInventoryTable", "metadataJournalTable",
-		"metadataTable", "metrics", "notification", "object-lock", "ownershipControls", "partNumber", "policy", "policyStatus", "publicAccessBlock", "renameObject",
-		"replication", "requestPayment", "response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language",
-		"response-content-type", "response-expires", "restore", "retention", "select", "select-type", "session", "tagging", "torrent", "uploadId", "uploads", "versionId",
-		"versioning", "versions", "website":
+	case "abac", "annotation", "annotations", "append", "attributes", "encryption", "encryption-type", "intelligent-tiering", "legal-hold", "metadataAnnotationTable", "metadataConfiguration",
+		"metadataInventoryTable", "metadataJournalTable", "metadataTable", "ownershipControls", "policyStatus", "publicAccessBlock", "renameObject", "retention", "session":
+		return true
+	}
+	return classicV2(parameter)
+}
+
+// classicV2 reports whether a parameter is among those that clients sign which stopped following S3 when Version 4 came, botocore for one.
+func classicV2(parameter string) bool {
+	switch parameter {
+	case "acl", "accelerate", "analytics", "cors", "defaultObjectAcl", "delete", "inventory", "lifecycle", "location", "logging", "metrics", "notification", "object-lock", "partNumber",
+		"policy", "replication", "requestPayment", "response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language",
+		"response-content-type", "response-expires", "restore", "select", "select-type", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning", "versions", "website":
 		return true
 	}
 	return false
@@ -63,7 +70,7 @@ func (v *Verifier) headerV2(r *http.Request, query url.Values, credentials strin
 	if err := v.identify(r.Context(), &a); err != nil {
 		return Auth{}, err
 	}
-	if !a.signedV2(r, query, nil, line, credentials[at+1:], resource) {
+	if !a.signedV2(r, query, nil, line, credentials[at+1:], resource, SignedV2) && !a.signedV2(r, query, nil, line, credentials[at+1:], resource, classicV2) {
 		return Auth{}, errMismatch()
 	}
 	return a, nil
@@ -96,7 +103,7 @@ func (v *Verifier) presignedV2(r *http.Request, query url.Values, resource Resou
 	if err := v.identify(r.Context(), &a); err != nil {
 		return Auth{}, err
 	}
-	if !a.signedV2(r, query, query, expires, signature, resource) {
+	if !a.signedV2(r, query, query, expires, signature, resource, SignedV2) {
 		return Auth{}, errMismatch()
 	}
 	return a, nil
@@ -124,15 +131,16 @@ func (a *Auth) setPayloadV2(h http.Header) error {
 	return nil
 }
 
-// signedV2 compares the signature, in base64, in constant time. hoisted are query parameters that stand for headers; date is the line of the date, or of the time of expiry.
-func (a *Auth) signedV2(r *http.Request, query, hoisted url.Values, date, signature string, resource Resource) bool {
+// signedV2 compares the signature, in base64, in constant time. hoisted are query parameters that stand for headers; date is the line of the date, or of
+// the time of expiry; counts says which parameters are signed.
+func (a *Auth) signedV2(r *http.Request, query, hoisted url.Values, date, signature string, resource Resource, counts func(string) bool) bool {
 	given, err := base64.StdEncoding.DecodeString(strings.TrimSpace(signature))
 	if err != nil {
 		return false
 	}
 	right := 0
 	for _, path := range v2Paths(r.URL, resource) {
-		right |= subtle.ConstantTimeCompare(sumV2(a.Secret, textV2(r, query, hoisted, path, date)), given)
+		right |= subtle.ConstantTimeCompare(sumV2(a.Secret, textV2(r, query, hoisted, path, date, counts)), given)
 	}
 	return right == 1
 }
@@ -158,7 +166,7 @@ func v2Paths(u *url.URL, resource Resource) []string {
 }
 
 // textV2 is the string to sign.
-func textV2(r *http.Request, query, hoisted url.Values, path, date string) string {
+func textV2(r *http.Request, query, hoisted url.Values, path, date string, counts func(string) bool) string {
 	var b strings.Builder
 	for _, line := range []string{r.Method, r.Header.Get("Content-Md5"), r.Header.Get("Content-Type"), date} {
 		b.WriteString(line)
@@ -178,7 +186,7 @@ func textV2(r *http.Request, query, hoisted url.Values, path, date string) strin
 	mark := byte('?')
 	names := make([]string, 0, len(query))
 	for name := range query {
-		if SignedV2(name) {
+		if counts(name) {
 			names = append(names, name)
 		}
 	}

@@ -66,6 +66,9 @@ func TestVersion2Header(t *testing.T) {
 	}{
 		{"right", newRequest("GET", "/b/k", "Date", date, "Authorization", signed), ""},
 		{"with a parameter that is not signed", newRequest("GET", "/b/k?x-id=GetObject", "Date", date, "Authorization", signed), ""},
+		{"with a new sub-resource", newRequest("GET", "/b/k?attributes", "Date", date, "Authorization", "AWS "+exampleKey+":"+signV2("GET\n\n\n"+date+"\n/b/k?attributes")), ""},
+		{"with one that botocore does not sign", newRequest("GET", "/b/k?attributes", "Date", date, "Authorization", signed), ""},
+		{"presigned, with that", newRequest("GET", "/b/k?attributes&AWSAccessKeyId="+exampleKey+"&Expires=1369353601&Signature="+url.QueryEscape(signV2("GET\n\n\n1369353601\n/b/k"))), "SignatureDoesNotMatch"},
 		{"with a sub-resource", newRequest("GET", "/b/k?acl", "Date", date, "Authorization", signed), "SignatureDoesNotMatch"},
 		{"x-amz-date", newRequest("GET", "/b/k", "Date", "nonsense", "X-Amz-Date", date, "Authorization", "AWS "+exampleKey+":"+signV2("GET\n\n\n\nx-amz-date:"+date+"\n/b/k")), ""},
 		{"botocore's slash", newRequest("PUT", "/b", "Date", date, "Authorization", "AWS "+exampleKey+":"+signV2("PUT\n\n\n"+date+"\n/b/")), ""},
