@@ -20,9 +20,13 @@ func (s *Service) setTags(w http.ResponseWriter, r *request, set tagging.Set) er
 	if err != nil {
 		return err
 	}
-	_, err = s.catalog.Amend(r.Context(), r.b, r.key, version, func(o *catalog.Object) error {
+	o, err := s.catalog.Amend(r.Context(), r.b, r.key, version, func(o *catalog.Object) error {
 		o.Tags = set
 		return nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	setVersion(w.Header(), r.b, o)
+	return nil
 }

@@ -12,8 +12,12 @@ func (s *Service) getObjectTagging(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	o, err := s.head(r.Context(), r, r.b, r.key, version)
+	if o.DeleteMarker {
+		setMarker(w.Header(), o, version != "")
+	}
 	if err != nil {
 		return err
 	}
+	setVersion(w.Header(), r.b, o)
 	return sendXML(w, tagging.Set(o.Tags).XML())
 }

@@ -96,7 +96,7 @@ func (s *Service) visible(w http.ResponseWriter, r *request) (catalog.Object, er
 	if err := s.admit(w, r); err != nil {
 		return catalog.Object{}, err
 	}
-	return s.catalog.Get(r.Context(), r.b, r.key, "")
+	return s.look(r, r.b, r.key, "")
 }
 
 // showError answers with the page that a website has for errors.

@@ -95,6 +95,51 @@ func TestObjectTags(t *testing.T) {
 	wantCode(t, err, "AccessDenied")
 }
 
+func TestTagsOfVersions(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	bucket, key, c, ctx := g.bucket("tagged", ""), "k", g.root(), t.Context()
+	if _, err := c.PutBucketVersioning(ctx, &awss3.PutBucketVersioningInput{Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}}); err != nil {
+		t.Fatal(err)
+	}
+	var versions []*string
+	for range 2 {
+		put, err := c.PutObject(ctx, &awss3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("x"), Tagging: aws.String("a=1")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, put.VersionId)
+	}
+	want := func(version *string, of *string, tags string) {
+		t.Helper()
+		out, err := c.GetObjectTagging(ctx, &awss3.GetObjectTaggingInput{Bucket: &bucket, Key: &key, VersionId: version})
+		if err != nil || shownTags(out.TagSet) != tags || aws.ToString(out.VersionId) != *of {
+			t.Errorf("got %+v, %v, want %q of %s", out, err, tags, *of)
+		}
+	}
+	old, now := versions[0], versions[1]
+	put, err := c.PutObjectTagging(ctx, &awss3.PutObjectTaggingInput{Bucket: &bucket, Key: &key, VersionId: old, Tagging: tagSet("b", "2")})
+	if err != nil || aws.ToString(put.VersionId) != *old {
+		t.Fatalf("got %+v, %v", put, err)
+	}
+	want(old, old, "b=2")
+	want(nil, now, "a=1")
+	deleted, err := c.DeleteObjectTagging(ctx, &awss3.DeleteObjectTaggingInput{Bucket: &bucket, Key: &key})
+	if err != nil || aws.ToString(deleted.VersionId) != *now {
+		t.Fatalf("got %+v, %v", deleted, err)
+	}
+	want(now, now, "")
+	want(old, old, "b=2")
+	if _, err := c.DeleteObject(ctx, &awss3.DeleteObjectInput{Bucket: &bucket, Key: &key}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.GetObjectTagging(ctx, &awss3.GetObjectTaggingInput{Bucket: &bucket, Key: &key})
+	wantCode(t, err, "NoSuchKey")
+	_, err = c.PutObjectTagging(ctx, &awss3.PutObjectTaggingInput{Bucket: &bucket, Key: &key, Tagging: tagSet("b", "2")})
+	wantCode(t, err, "NoSuchKey")
+	want(old, old, "b=2")
+}
+
 func TestBadTags(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, Options{})
