@@ -21,22 +21,30 @@ type glance struct {
 func (s *Service) look(r *request, b catalog.Bucket, key, version string) (catalog.Object, error) {
 	g := &r.glance
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.bucket != b.ID || g.key != key || g.version != version {
-		g.object, g.err = s.catalog.Get(r.Context(), b, key, version)
-		g.bucket, g.key, g.version = b.ID, key, version
+	if g.bucket == b.ID && g.key == key && g.version == version {
+		defer g.mu.Unlock()
+		return g.object, g.err
 	}
-	return g.object, g.err
+	g.mu.Unlock() // several keys of DeleteObjects are judged at once
+	o, err := s.catalog.Get(r.Context(), b, key, version)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.bucket, g.key, g.version, g.object, g.err = b.ID, key, version, o, err
+	return o, err
 }
 
 // head reads an object to serve it: the one that look saw, the first time.
 func (s *Service) head(ctx context.Context, r *request, b catalog.Bucket, key, version string) (catalog.Object, error) {
 	g := &r.glance
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.bucket == b.ID && g.key == key && g.version == version {
+	seen := g.bucket == b.ID && g.key == key && g.version == version
+	o, err := g.object, g.err
+	if seen {
 		g.bucket = ""
-		return g.object, g.err
+	}
+	g.mu.Unlock()
+	if seen {
+		return o, err
 	}
 	return s.catalog.Get(ctx, b, key, version)
 }
