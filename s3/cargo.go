@@ -131,6 +131,7 @@ func (c *cargo) describe(o *catalog.Object) {
 	if a != "" && a != checksum.CRC64NVME {
 		o.Checksums, o.ChecksumType = map[string][]byte{string(a): c.body.result.Extra}, fullObject
 	}
+	o.CipherSize, o.Encryption = 0, nil
 	if e := c.body.sealing; e != nil {
 		o.CipherSize, o.Encryption = c.size, e.stored
 		if o.Checksums == nil {

@@ -80,25 +80,31 @@ func NewDecrypter(src io.Reader, k Key, r Run, bufs *Buffers) *Decrypter {
 	return d
 }
 
-// Read implements io.Reader.
-func (d *Decrypter) Read(p []byte) (int, error) {
-	if len(d.out) == 0 {
-		if d.err == nil {
-			d.err = d.fill()
-		}
-		if d.err != nil {
-			return 0, d.err
-		}
+// Read implements io.Reader. Where p has room for whole segments they are decrypted right there.
+func (d *Decrypter) Read(p []byte) (n int, err error) {
+	for len(d.out) == 0 && d.run.skip == 0 && len(p)-n >= SegmentSize && d.err == nil {
+		var plain []byte
+		plain, d.err = d.next(p[n:n])
+		n += len(plain)
 	}
-	n := copy(p, d.out)
+	if n > 0 {
+		return n, nil
+	}
+	if len(d.out) == 0 && d.err == nil {
+		d.out, d.err = d.next(nil)
+	}
+	if len(d.out) == 0 && d.err != nil {
+		return 0, d.err
+	}
+	n = copy(p, d.out)
 	d.out = d.out[n:]
 	return n, nil
 }
 
-// fill decrypts the next segment.
-func (d *Decrypter) fill() error {
+// next decrypts the next segment: into dst, which is empty and has room for it, or in place, in the buffer, when dst is nil.
+func (d *Decrypter) next(dst []byte) ([]byte, error) {
 	if d.run.plain == 0 {
-		return io.EOF
+		return nil, io.EOF
 	}
 	for d.segment*SegmentSize >= d.run.pieces[0].Size { // on to the next piece that is not empty
 		d.run.pieces = d.run.pieces[1:]
@@ -113,12 +119,15 @@ func (d *Decrypter) fill() error {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		return fmt.Errorf("read ciphertext: %w", err)
+		return nil, fmt.Errorf("read ciphertext: %w", err)
+	}
+	if dst == nil {
+		dst = sealed[:0]
 	}
 	var n [12]byte
-	plain, err := d.aead.Open(sealed[:0], nonce(&n, d.segment, left <= SegmentSize), sealed, nil)
+	plain, err := d.aead.Open(dst, nonce(&n, d.segment, left <= SegmentSize), sealed, nil)
 	if err != nil {
-		return errs.New(errs.DataLoss, "the bytes of an encrypted object are not what was stored", fmt.Errorf("segment %d: %w", d.segment, err))
+		return nil, errs.New(errs.DataLoss, "the bytes of an encrypted object are not what was stored", fmt.Errorf("segment %d: %w", d.segment, err))
 	}
 	d.segment++
 	plain = plain[d.run.skip:]
@@ -127,8 +136,7 @@ func (d *Decrypter) fill() error {
 		plain = plain[:d.run.plain]
 	}
 	d.run.plain -= int64(len(plain))
-	d.out = plain
-	return nil
+	return plain, nil
 }
 
 // Release gives the buffer back. Nobody may be reading any more.

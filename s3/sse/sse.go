@@ -79,9 +79,9 @@ func (k Key) ETag(md5 []byte) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// aead is AES-256-GCM under the key that HKDF derives.
+// aead is AES-256-GCM under the key that HKDF derives. Keys are random, so that its first step, which makes uniform keys of others, is left out (RFC 5869, 3.3).
 func (k Key) aead(salt Salt, purpose string) cipher.AEAD {
-	derived, err := hkdf.Key(sha256.New, k[:], salt[:], purpose, KeySize)
+	derived, err := hkdf.Expand(sha256.New, k[:], purpose+string(salt[:]), KeySize)
 	if err != nil {
 		panic(err) // fails for lengths alone, which are constant
 	}

@@ -42,9 +42,20 @@ func readRun(blob []byte, k Key, pieces iter.Seq2[Piece, error], offset, length 
 	if r.Offset < 0 || r.Offset+r.Length > int64(len(blob)) {
 		return nil, fmt.Errorf("the run %d+%d is outside of the blob of %d bytes", r.Offset, r.Length, len(blob))
 	}
-	d := NewDecrypter(bytes.NewReader(blob[r.Offset:r.Offset+r.Length]), k, r, &Buffers{})
-	defer d.Release()
-	return io.ReadAll(d)
+	var all [][]byte
+	for _, size := range []int{1000, SegmentSize, 3*SegmentSize - 1} { // smaller than a segment, and with room for some
+		d := NewDecrypter(bytes.NewReader(blob[r.Offset:r.Offset+r.Length]), k, r, &Buffers{})
+		defer d.Release()
+		var got bytes.Buffer
+		if _, err := io.CopyBuffer(struct{ io.Writer }{&got}, struct{ io.Reader }{d}, make([]byte, size)); err != nil {
+			return got.Bytes(), err
+		}
+		all = append(all, got.Bytes())
+	}
+	if !bytes.Equal(all[0], all[1]) || !bytes.Equal(all[0], all[2]) {
+		return nil, errors.New("buffers of several sizes get different bytes")
+	}
+	return all[0], nil
 }
 
 func TestSizes(t *testing.T) {

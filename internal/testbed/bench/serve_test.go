@@ -89,6 +89,12 @@ func (c *contender) request(b *testing.B, method, key, query string, body []byte
 // run spreads requests over the clients and notes the rate.
 func (c *contender) run(b *testing.B, op string, requests []loadgen.Request, limit time.Duration, cycle bool) {
 	b.Helper()
+	c.spread(b, op, requests, clients, limit, cycle)
+}
+
+// spread is run with a number of clients.
+func (c *contender) spread(b *testing.B, op string, requests []loadgen.Request, clients int, limit time.Duration, cycle bool) {
+	b.Helper()
 	lists := make([][]loadgen.Request, clients)
 	for i, r := range requests {
 		lists[i%clients] = append(lists[i%clients], r)
