@@ -34,7 +34,7 @@ func (s *Service) getObjectAttributes(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.catalog.Get(r.Context(), r.b, r.key, version)
+	o, err := s.head(r.Context(), r, r.b, r.key, version)
 	if err != nil {
 		return err
 	}

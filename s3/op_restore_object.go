@@ -30,7 +30,7 @@ func (s *Service) restoreObject(_ http.ResponseWriter, r *request) error {
 	if in.Days != nil && *in.Days < 1 {
 		return fail("InvalidArgument", "Days must be a positive integer")
 	}
-	o, err := s.catalog.Get(r.Context(), r.b, r.key, version)
+	o, err := s.head(r.Context(), r, r.b, r.key, version)
 	if err != nil {
 		return err
 	}
