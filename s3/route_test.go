@@ -96,6 +96,7 @@ func TestOperationsNotBuilt(t *testing.T) {
 	built, table := operations(), wholeTable()
 	for _, o := range unbuilt() {
 		if slices.ContainsFunc(built, func(b operation) bool { return b.name == o.name }) {
+			t.Errorf("%s is built: its row in unbuilt is left over", o.name)
 			continue
 		}
 		query, _ := parseQuery(o.marker)
