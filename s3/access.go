@@ -86,7 +86,9 @@ func (s *Service) authorize(r *request, a access) error {
 	}
 	may, err := s.byOwnership(r, a)
 	if !may && err == nil {
-		may, err = s.byACL(r, a)
+		if may, err = s.byACL(r, a); may {
+			r.byACL.Store(true)
+		}
 	}
 	switch {
 	case err != nil:

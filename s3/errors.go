@@ -21,7 +21,7 @@ func statusOf(s3code string) int {
 		return http.StatusBadRequest
 	case "AccessControlListNotSupported", "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",
 		"IllegalLocationConstraintException", "IncompleteBody", "IncorrectNumberOfFilesInPostRequest", "InvalidArgument", "InvalidBucketAclWithObjectOwnership", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
-		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedACLError", "MalformedPolicy", "MalformedTrailerError",
+		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidTargetBucketForLogging", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedACLError", "MalformedPolicy", "MalformedTrailerError",
 		"MalformedXML", "MaxMessageLengthExceeded", "MaxPostPreDataLengthExceededError", "MetadataTooLarge", "MissingSecurityHeader", "RequestIsNotMultiPartContent", "RequestTimeout", "UnexpectedContent", "UnresolvableGrantByEmailAddress", "XAmzContentSHA256Mismatch":
 		return http.StatusBadRequest
 	case "AccessForbidden":

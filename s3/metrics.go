@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -12,6 +13,7 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
+	lostLogs prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -22,9 +24,10 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gelato_s3_requests_total", Help: "S3 requests by operation and status."}, []string{"operation", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gelato_s3_request_seconds", Help: "Time from the headers of an S3 request to the end of its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60}}, []string{"operation"}),
-		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gelato_s3_bytes_total", Help: "Bytes of S3 bodies by operation and direction."}, []string{"operation", "direction"}),
+		bytes:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gelato_s3_bytes_total", Help: "Bytes of S3 bodies by operation and direction."}, []string{"operation", "direction"}),
+		lostLogs: prometheus.NewCounter(prometheus.CounterOpts{Name: "gelato_s3_access_log_lost_total", Help: "Records of access logs that could not be delivered."}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.bytes} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.bytes, m.lostLogs} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -40,4 +43,12 @@ func (m *metrics) observe(operation string, status int, took time.Duration, in, 
 	m.seconds.WithLabelValues(operation).Observe(took.Seconds())
 	m.bytes.WithLabelValues(operation, "in").Add(float64(in))
 	m.bytes.WithLabelValues(operation, "out").Add(float64(out))
+}
+
+// lostRecords counts records of access logs that were dropped, for want of room or because nobody took them.
+func (s *Service) lostRecords(records int, err error) {
+	s.logTrouble.Saw(context.Background(), err)
+	if s.metrics != nil {
+		s.metrics.lostLogs.Add(float64(records))
+	}
 }

@@ -14,6 +14,7 @@ import (
 // copySource is the object that a copy reads, found and checked.
 type copySource struct {
 	bucket  catalog.Bucket
+	key     string
 	version string // as the request names it
 	object  catalog.Object
 	seal    *sealing // nil when it is not encrypted
@@ -27,9 +28,9 @@ func (c copySource) setVersion(h http.Header) {
 }
 
 // source finds the source of a copy and judges the conditions on it.
-func (s *Service) source(r *request) (copySource, error) {
-	var src copySource
+func (s *Service) source(r *request) (src copySource, err error) {
 	bucket, key, version, err := parseCopySource(r.Header.Get("X-Amz-Copy-Source"))
+	src.key = key
 	if err != nil {
 		return src, err
 	}
@@ -88,6 +89,7 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	src, err := s.source(r)
+	s.logPart(r, copiedObject, src.bucket, src.key, src.version, err)
 	if err != nil {
 		return err
 	}

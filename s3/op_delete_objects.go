@@ -55,6 +55,7 @@ func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
 	x.root("DeleteResult")
 	for i, o := range d.Objects {
 		done, err := outcomes[i].Deleted, outcomes[i].err
+		s.logPart(r, batchDelete, r.b, o.Key, done.VersionID, err)
 		if err == nil && d.Quiet {
 			continue
 		}

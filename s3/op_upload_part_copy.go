@@ -13,6 +13,7 @@ func (s *Service) uploadPartCopy(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	src, err := s.source(r)
+	s.logPart(r, copiedPart, src.bucket, src.key, src.version, err)
 	if err != nil {
 		return err
 	}

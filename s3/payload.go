@@ -74,7 +74,8 @@ type bodyReader struct {
 }
 
 func (b *bodyReader) Read(p []byte) (int, error) {
-	if err := b.r.control.SetReadDeadline(b.now().Add(b.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	b.r.lastRead = b.now()
+	if err := b.r.control.SetReadDeadline(b.r.lastRead.Add(b.stall)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	n, err := b.r.Body.Read(p)

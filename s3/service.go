@@ -6,6 +6,7 @@
 package s3
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,8 +25,10 @@ import (
 	"github.com/opensds/gelato/internal/httpx"
 	"github.com/opensds/gelato/internal/rpc"
 	"github.com/opensds/gelato/internal/seal"
+	"github.com/opensds/gelato/internal/trouble"
 	"github.com/opensds/gelato/proto/backendpb"
 	"github.com/opensds/gelato/proto/identitypb"
+	"github.com/opensds/gelato/s3/accesslog"
 	"github.com/opensds/gelato/s3/catalog"
 	"github.com/opensds/gelato/s3/keyring"
 	"github.com/opensds/gelato/s3/sigv4"
@@ -56,6 +60,7 @@ type Options struct {
 	PlainCustomerKeys bool                  // SSE-C over connections that others can read along
 	TrustedProxies    []netip.Prefix        // whose X-Forwarded-Proto is believed
 	Log               *slog.Logger          // discards when nil
+	AccessLogs        accesslog.Options     // of buckets with logging
 	Metrics           prometheus.Registerer // no metrics when nil
 	Now               func() time.Time      // time.Now when nil
 }
@@ -80,6 +85,9 @@ type Service struct {
 	pages  sync.Pool // of *document
 
 	segments sse.Buffers
+
+	logs       *accesslog.Collector
+	logTrouble *trouble.Log
 
 	settings parsedSettings
 }
@@ -115,9 +123,17 @@ func New(d Deps, o Options) (*Service, error) {
 	s.users = newUsers(d.Identity, o.Now, o.Log)
 	s.verifier = sigv4.New(o.Region, s.keys.lookup, sigv4.Options{Now: o.Now, RefuseV2: o.RefuseV2})
 	var err error
-	s.metrics, err = newMetrics(o.Metrics)
-	return s, err
+	if s.metrics, err = newMetrics(o.Metrics); err != nil {
+		return nil, err
+	}
+	s.logTrouble = trouble.New(o.Log, "access logs are not delivered")
+	o.AccessLogs.Lost = s.lostRecords
+	s.logs = accesslog.New(logDelivery{s}, o.AccessLogs)
+	return s, nil
 }
+
+// Run writes access logs until ctx ends, and then what is left of them.
+func (s *Service) Run(ctx context.Context) error { return s.logs.Run(ctx) }
 
 // Handler serves the S3 API.
 func (s *Service) Handler() http.Handler { return http.HandlerFunc(s.serve) }
@@ -136,18 +152,22 @@ type request struct {
 	b           catalog.Bucket // what bucket names, once the caller was admitted to it
 	control     *http.ResponseController
 	received    int64 // bytes of the body read
+	lastRead    time.Time
+	byACL       atomic.Bool // an access control list allowed something
 	glance      glance
 }
 
 // answer is an http.ResponseWriter that remembers what was sent, and gives the client a time limit from the first byte of the answer on.
 type answer struct {
 	httpx.Recorder
-	s *Service
-	r *request
+	s     *Service
+	r     *request
+	first time.Time // when the answer began
 }
 
 // WriteHeader implements http.ResponseWriter.
 func (a *answer) WriteHeader(status int) {
+	a.first = a.s.o.Now()
 	a.s.patience(a.r)
 	a.Recorder.WriteHeader(status)
 }
@@ -264,6 +284,7 @@ func panicked(p any) error {
 func (s *Service) finish(w *answer, r *request, start time.Time, err error) {
 	took := s.o.Now().Sub(start)
 	s.metrics.observe(r.operation, w.Status(), took, r.received, w.Bytes)
+	s.logAccess(w, r, took, start, err)
 	if !s.o.Log.Enabled(r.Context(), slog.LevelInfo) {
 		return
 	}
