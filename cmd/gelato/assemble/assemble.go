@@ -57,6 +57,7 @@ type Options struct {
 	ObjectOwnership string        // s3: of new buckets whose creator does not say
 	GarbageGrace    time.Duration // s3: how long replaced bytes stay
 	SweepInterval   time.Duration // s3: between two passes of the journal's readers
+	AccessLogAge    time.Duration // s3: how old records of access logs get before they are written
 	WriteTTL        time.Duration // s3: how long a write goes on without being renewed
 	LeaseTTL        time.Duration // dataflow: how long a lost datamover holds its tasks
 	LeaderTTL       time.Duration // s3, dataflow, scheduler: how long a lost process holds its shards and its leadership; LeaseTTL if that is shorter than its default

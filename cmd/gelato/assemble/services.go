@@ -18,6 +18,7 @@ import (
 	"github.com/opensds/gelato/proto/dataflowpb"
 	"github.com/opensds/gelato/proto/identitypb"
 	"github.com/opensds/gelato/s3"
+	"github.com/opensds/gelato/s3/accesslog"
 	"github.com/opensds/gelato/s3/catalog"
 	"github.com/opensds/gelato/s3/catalogrpc"
 	"github.com/opensds/gelato/scheduler"
@@ -71,14 +72,14 @@ func S3(_ context.Context, d Deps, o Options) (*Service, error) {
 	front, err := s3.New(s3.Deps{Catalog: heads, Places: d.Stores, Backends: backendpb.NewBackendsClient(d.Peers.Backend),
 		Identity: identitypb.NewIdentityClient(d.Peers.API), Secrets: d.Box},
 		s3.Options{Region: o.Region, Domains: o.Domains, Websites: o.Websites, RefuseV2: o.RefuseSigV2, ObjectOwnership: o.ObjectOwnership, Keyring: d.Keyring, DefaultEncryption: o.Encryption.Default,
-			PlainCustomerKeys: o.Encryption.Plain, TrustedProxies: o.Encryption.Proxies, Log: log, Metrics: d.Telemetry.Registry})
+			PlainCustomerKeys: o.Encryption.Plain, TrustedProxies: o.Encryption.Proxies, AccessLogs: accesslog.Options{Age: o.AccessLogAge}, Log: log, Metrics: d.Telemetry.Registry})
 	if err != nil {
 		return nil, err
 	}
 	return &Service{Name: "s3", Register: func(g grpc.ServiceRegistrar) {
 		catalogrpc.New(heads, catalogrpc.Options{Log: log, Encrypts: o.Encryption.Default != ""}).Register(g)
 	},
-		Handler: front.Handler(), Loops: []run.Part{{Name: "catalog", Run: heads.Run, Drain: Drain}}}, nil
+		Handler: front.Handler(), Loops: []run.Part{{Name: "catalog", Run: heads.Run, Drain: Drain}, {Name: "s3", Run: front.Run, Drain: Drain}}}, nil
 }
 
 // Dataflow builds the service of plans and jobs. It needs State, Peers.S3 and Peers.Backend.

@@ -101,6 +101,7 @@ func (s *settings) own(f *pflag.FlagSet) {
 		s.encryption.Add(f, "; `gelato kms init` makes one. Empty: both are refused")
 		f.DurationVar(&s.o.GarbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 		f.DurationVar(&s.o.SweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
+		f.DurationVar(&s.o.AccessLogAge, "access-log-age", 5*time.Minute, "how old records of access logs may be when they are written as an object")
 		f.DurationVar(&s.o.WriteTTL, "write-ttl", 30*time.Second, "how long a write may be out of touch before it is given up")
 		f.DurationVar(&s.o.LeaderTTL, "leader-ttl", lease.DefaultTTL, "how soon the journal shards of a lost process are taken over")
 	case "dataflow":
@@ -151,6 +152,9 @@ func (s *settings) validate() error {
 	}
 	if s.has("s3") && !s3.ValidOwnership(s.o.ObjectOwnership) {
 		bad("--s3-object-ownership must be ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
+	}
+	if s.has("s3") && s.o.AccessLogAge < time.Second {
+		bad("--access-log-age must be at least 1s")
 	}
 	if s.has("s3") && (s.o.GarbageGrace < 0 || s.o.SweepInterval <= 0) {
 		bad("--garbage-grace must not be negative, --sweep-interval must be positive")

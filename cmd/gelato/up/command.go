@@ -25,6 +25,7 @@ type settings struct {
 	websites                                   []string
 	sigV2                                      bool
 	garbageGrace, sweepInterval, ttl, writeTTL time.Duration
+	accessLogAge                               time.Duration
 	masterKeyFile                              string
 	encryption                                 assemble.EncryptionFlags
 	logLevel, logFormat                        string
@@ -53,6 +54,7 @@ func Command() *cobra.Command {
 	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 	f.DurationVar(&s.sweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
 	f.DurationVar(&s.ttl, "lease-ttl", 30*time.Second, "how soon the work of a lost process is taken over")
+	f.DurationVar(&s.accessLogAge, "access-log-age", 5*time.Minute, "how old records of access logs may be when they are written as an object")
 	f.DurationVar(&s.writeTTL, "write-ttl", 30*time.Second, "how long a write to a bucket may be out of touch before it is given up")
 	f.StringVar(&s.masterKeyFile, "master-key-file", "", "file of the key that seals credentials, made when absent (default DIR/master.key)")
 	s.encryption.Add(f, ", made when absent (default DIR/kms.keyring)")
@@ -99,6 +101,8 @@ func (s *settings) validate() error {
 		return errs.Newf(errs.InvalidArgument, "--s3-region must not be empty")
 	case !s3.ValidOwnership(s.ownership):
 		return errs.Newf(errs.InvalidArgument, "--s3-object-ownership must be ObjectWriter, BucketOwnerPreferred or BucketOwnerEnforced")
+	case s.accessLogAge < time.Second:
+		return errs.Newf(errs.InvalidArgument, "--access-log-age must be at least 1s")
 	case s.garbageGrace < 0 || s.sweepInterval <= 0 || s.ttl < time.Second || s.writeTTL < time.Second:
 		return errs.Newf(errs.InvalidArgument, "--garbage-grace must not be negative, --sweep-interval must be positive, --lease-ttl and --write-ttl at least 1s")
 	}
