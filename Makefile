@@ -33,7 +33,7 @@ test-short: ## the Go tests that need Go alone, under three minutes
 testbed: ## install the real servers and clients of the tests into bin/testbed
 	tools/testbed.sh
 
-soak: testbed ## big objects between all stores; migrations with kills, new seeds for SOAK minutes (default 30)
+soak: testbed ## migrations with kills, new seeds for SOAK minutes (default 30); S3's parsers fuzzed for FUZZTIME (10m) each
 	tools/soak.sh
 
 bench: testbed ## figures beside rclone, versitygw and the clouds' own SDKs

@@ -209,22 +209,6 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-func FuzzXML(f *testing.F) {
-	f.Add([]byte(`<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>`))
-	f.Add([]byte(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Part><PartNumber>1</PartNumber><ETag>"x"</ETag></Part></CompleteMultipartUpload>`))
-	f.Add([]byte(`<CreateBucketConfiguration><LocationConstraint>x</LocationConstraint></CreateBucketConfiguration>`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		if list, err := parseComplete(body); err == nil && (len(list) == 0 || len(list) > maxParts) {
-			t.Errorf("%q: %d parts", body, len(list))
-		}
-		for _, into := range []any{new(deleteRequest), new(createRequest)} {
-			if err := decodeXML(body, into); err != nil && errs.ReasonOf(err) != "MalformedXML" {
-				t.Errorf("%q: %v", body, err)
-			}
-		}
-	})
-}
-
 func FuzzCopySource(f *testing.F) {
 	f.Add("/b/a%20b?versionId=null")
 	f.Fuzz(func(t *testing.T, header string) {
