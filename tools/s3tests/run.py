@@ -14,7 +14,7 @@ import tempfile
 import urllib.request
 import xml.etree.ElementTree
 
-REGION = "eu-west-9"  # not us-east-1, which has rules of its own
+REGION = "us-east-1"  # Gelato's default, where one may create one's own bucket again, as several cases do
 FLAGS = ["--s3-region", REGION]
 
 # Areas by the names of cases; the first that fits counts.
@@ -81,7 +81,7 @@ def config(s3, made):
     for section, name in sections.items():
         u = made[name]
         lines += [f"[{section}]", f"display_name = {u.get('displayName', name)}", f"user_id = {u.get('canonicalId', name)}", f"email = {name}@example.com",
-                  f"access_key = {u['accessKey']}", f"secret_key = {u['secretKey']}", f"api_name = {REGION}", "tenant = default", "lc_debug_interval = 1",
+                  f"access_key = {u['accessKey']}", f"secret_key = {u['secretKey']}", "api_name =", "tenant = default", "lc_debug_interval = 1",
                   f"kms_keyid = {KEYS[0]}", f"kms_keyid2 = {KEYS[1]}"]
     return "\n".join(lines) + "\n"
 
