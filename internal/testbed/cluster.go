@@ -135,7 +135,7 @@ func (c *Cluster) configure() error {
 		case "api":
 			add("api-listen: %s", address())
 		case "s3":
-			add("s3-listen: %s\nops-listen: %s", address(), address())
+			add("s3-listen: %s\nops-listen: %s\nkms-keyring-file: %s/kms.keyring", address(), address(), own)
 		case "backend":
 			add("local-dir: %s/local\nops-listen: %s", c.Dir, address())
 		default:

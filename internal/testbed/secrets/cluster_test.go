@@ -201,7 +201,7 @@ func (s *stage) config(service, queue string) (file string) {
 	case "api":
 		add("api-listen: 127.0.0.1:0\nroot-credentials-file: %s/root-credentials", own)
 	case "s3":
-		add("s3-listen: 127.0.0.1:0\nops-listen: 127.0.0.1:0\nsweep-interval: 1s\ngarbage-grace: 1s")
+		add("s3-listen: 127.0.0.1:0\nops-listen: 127.0.0.1:0\nsweep-interval: 1s\ngarbage-grace: 1s\nkms-keyring-file: %s/kms.keyring", own)
 	default:
 		add("ops-listen: 127.0.0.1:0")
 	}
