@@ -23,9 +23,20 @@ type customer struct {
 	md5 string // in base64, as it is shown
 }
 
+// keyHeaders are the names of the headers in which a customer's key comes.
+type keyHeaders struct{ algorithm, key, md5 string }
+
+func ownKey() keyHeaders {
+	return keyHeaders{ownCustomer + "Algorithm", ownCustomer + "Key", ownCustomer + "Key-Md5"}
+}
+
+func sourceKey() keyHeaders {
+	return keyHeaders{sourceCustomer + "Algorithm", sourceCustomer + "Key", sourceCustomer + "Key-Md5"}
+}
+
 // customerKey reads the key of a request, nil when it has none. The MD5 may be missing where withMD5 is false, as S3 has it for reads.
-func (s *Service) customerKey(r *request, h http.Header, prefix string, withMD5 bool) (*customer, error) {
-	algorithm, text, sum := h.Get(prefix+"Algorithm"), h.Get(prefix+"Key"), h.Get(prefix+"Key-Md5")
+func (s *Service) customerKey(r *request, h http.Header, names keyHeaders, withMD5 bool) (*customer, error) {
+	algorithm, text, sum := h.Get(names.algorithm), h.Get(names.key), h.Get(names.md5)
 	if algorithm == "" && text == "" && sum == "" {
 		return nil, nil
 	}

@@ -9,12 +9,12 @@ import (
 	"github.com/opensds/gelato/s3/sse"
 )
 
-// decryptionOf finds the data key of an object that is to be read, or described: nil when it is not encrypted. The headers with the customer's key begin with prefix.
-func (s *Service) decryptionOf(r *request, prefix string, o catalog.Object) (*sealing, error) {
-	if prefix == ownCustomer && (r.Header.Get(sseHeader) != "" || r.Header.Get(sseKeyHeader) != "") {
+// decryptionOf finds the data key of an object that is to be read, or described: nil when it is not encrypted. names are the headers with the customer's key.
+func (s *Service) decryptionOf(r *request, names keyHeaders, o catalog.Object) (*sealing, error) {
+	if names == ownKey() && (r.Header.Get(sseHeader) != "" || r.Header.Get(sseKeyHeader) != "") {
 		return nil, fail("InvalidArgument", "x-amz-server-side-encryption header is not supported for this operation.")
 	}
-	key, err := s.customerKey(r, r.Header, prefix, false)
+	key, err := s.customerKey(r, r.Header, names, false)
 	if err != nil {
 		return nil, err
 	}

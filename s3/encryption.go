@@ -77,7 +77,7 @@ func (e *sealing) showContext(h http.Header) {
 // encryptionOf says how an object that is to be written is encrypted: as h asks (the headers of r, or the fields of a form), else as its bucket does by itself. nil: not at all.
 func (s *Service) encryptionOf(r *request, h http.Header) (*sealing, error) {
 	method, keyID, context := h.Get(sseHeader), h.Get(sseKeyHeader), h.Get(sseContextHeader)
-	key, err := s.customerKey(r, h, ownCustomer, method == "")
+	key, err := s.customerKey(r, h, ownKey(), method == "")
 	switch {
 	case key != nil && method != "" || err != nil && method != "":
 		return nil, fail("InvalidArgument", "Server Side Encryption with Customer provided key is incompatible with the encryption method specified")

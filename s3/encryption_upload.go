@@ -9,7 +9,7 @@ import (
 
 // partEncryption finds the data key with which a part of an upload is encrypted: nil when the upload is not. A customer's key has to come with every part.
 func (s *Service) partEncryption(r *request, u catalog.Upload) (*sealing, error) {
-	key, err := s.customerKey(r, r.Header, ownCustomer, true)
+	key, err := s.customerKey(r, r.Header, ownKey(), true)
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,7 @@ func (s *Service) source(r *request) (src copySource, err error) {
 	if src.object, err = s.head(r.Context(), r, src.bucket, key, version); err != nil {
 		return src, s.absent(r, a, err)
 	}
-	if src.seal, err = s.decryptionOf(r, sourceCustomer, src.object); err != nil {
+	if src.seal, err = s.decryptionOf(r, sourceKey(), src.object); err != nil {
 		return src, err
 	}
 	return src, copyConditions(r.Header, src.object)

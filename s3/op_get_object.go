@@ -88,7 +88,7 @@ func (s *Service) selected(h http.Header, r *request, b catalog.Bucket) (catalog
 		}
 		return o, sel, err
 	}
-	seal, sealErr := s.decryptionOf(r, ownCustomer, o)
+	seal, sealErr := s.decryptionOf(r, ownKey(), o)
 	if sealErr != nil && !r.query.Has("partNumber") { // that a part is not there is told before
 		return o, sel, sealErr
 	}

@@ -38,7 +38,7 @@ func (s *Service) getObjectAttributes(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.decryptionOf(r, ownCustomer, o); err != nil {
+	if _, err := s.decryptionOf(r, ownKey(), o); err != nil {
 		return err
 	}
 	if err := readConditions(r.Header, o); err != nil {
