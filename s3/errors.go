@@ -21,14 +21,14 @@ func statusOf(s3code string) int {
 		return http.StatusBadRequest
 	case "AccessControlListNotSupported", "AuthorizationHeaderMalformed", "AuthorizationQueryParametersError", "BadDigest", "EntityTooLarge", "EntityTooSmall",
 		"IllegalLocationConstraintException", "IncompleteBody", "IncorrectNumberOfFilesInPostRequest", "InvalidArgument", "InvalidBucketAclWithObjectOwnership", "InvalidBucketName", "InvalidDigest", "InvalidLocationConstraint",
-		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidStorageClass", "InvalidTargetBucketForLogging", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedACLError", "MalformedPolicy", "MalformedTrailerError",
+		"InvalidPart", "InvalidPartOrder", "InvalidPolicyDocument", "InvalidRequest", "InvalidRetentionPeriod", "InvalidStorageClass", "InvalidTargetBucketForLogging", "InvalidToken", "InvalidURI", "KeyTooLongError", "MalformedPOSTRequest", "MalformedACLError", "MalformedPolicy", "MalformedTrailerError",
 		"MalformedXML", "MaxMessageLengthExceeded", "MaxPostPreDataLengthExceededError", "MetadataTooLarge", "MissingSecurityHeader", "RequestIsNotMultiPartContent", "RequestTimeout", "UnexpectedContent", "UnresolvableGrantByEmailAddress", "XAmzContentSHA256Mismatch":
 		return http.StatusBadRequest
 	case "AccessForbidden":
 		return http.StatusForbidden
 	case "AccessDenied", "InvalidAccessKeyId", "InvalidObjectState", "RequestTimeTooSkewed", "SignatureDoesNotMatch":
 		return http.StatusForbidden
-	case "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchWebsiteConfiguration":
+	case "NoSuchObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "NoSuchTagSet", "NoSuchWebsiteConfiguration":
 		return http.StatusNotFound
 	case "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchKey", "NoSuchPublicAccessBlockConfiguration", "NoSuchUpload", "NoSuchVersion", "NoSuchSetting", "OwnershipControlsNotFoundError":
 		return http.StatusNotFound

@@ -56,7 +56,7 @@ func (s *Service) completeMultipartUpload(w http.ResponseWriter, r *request) err
 	return s.long(w, r, func() (func(*document), error) {
 		o, err := s.catalog.CompleteUpload(context.WithoutCancel(r.Context()), b, r.key, id, list, expect, cond)
 		return func(x *document) {
-			setVersion(w.Header(), b, o)
+			setMade(w.Header(), o)
 			s.setExpiration(w.Header(), r, o)
 			x.top("CompleteMultipartUploadResult")
 			x.text("Location", "http://"+r.Host+r.URL.EscapedPath())

@@ -115,7 +115,7 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 	return s.long(w, r, func() (func(*document), error) {
 		done, err := s.copyBytes(r.Context(), b, o, src, want, seal, cond)
 		return func(x *document) {
-			setVersion(w.Header(), b, done)
+			setMade(w.Header(), done)
 			s.setExpiration(w.Header(), r, done)
 			x.top("CopyObjectResult")
 			x.time("LastModified", done.Modified)

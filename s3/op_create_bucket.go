@@ -57,7 +57,15 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	if err := s.newOwnership(r, settings); err != nil {
 		return err
 	}
-	_, err = s.catalog.CreateBucket(r.Context(), catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend}, settings)
+	b := catalog.Bucket{Name: r.bucket, Owner: r.auth.User, BackendID: backend}
+	switch v := r.Header.Get("X-Amz-Bucket-Object-Lock-Enabled"); {
+	case v == "", strings.EqualFold(v, "false"):
+	case strings.EqualFold(v, "true"):
+		b.Versioning, b.ObjectLock = catalog.Enabled, true
+	default:
+		return fail("InvalidArgument", "Invalid x-amz-bucket-object-lock-enabled header value")
+	}
+	_, err = s.catalog.CreateBucket(r.Context(), b, settings)
 	if err == nil {
 		if err = s.stays(r.Context(), backend); err != nil {
 			err = errors.Join(err, s.catalog.DeleteBucket(context.WithoutCancel(r.Context()), r.bucket))

@@ -161,6 +161,7 @@ func (s *Service) partOf(ctx context.Context, o catalog.Object, n int) (selectio
 func (s *Service) describe(h http.Header, r *request, o catalog.Object, sel selection) {
 	setObject(h, o)
 	setVersion(h, r.b, o)
+	s.setLock(h, r, o)
 	s.setConfigured(h, r, o)
 	sel.sealing.show(h)
 	h["Content-Length"] = []string{strconv.FormatInt(sel.length, 10)}

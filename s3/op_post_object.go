@@ -125,7 +125,7 @@ func (s *Service) posted(w http.ResponseWriter, r *request, form *postform.Form,
 	}
 	h := w.Header()
 	h["Etag"] = []string{quoted(o.ETag)}
-	setVersion(h, r.b, o)
+	setMade(h, o)
 	setSums(h, o)
 	target := form.Fields["success_action_redirect"]
 	if target == "" {

@@ -24,7 +24,7 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	}
 	h := w.Header()
 	h["Etag"] = []string{quoted(done.ETag)}
-	setVersion(h, r.b, done)
+	setMade(h, done)
 	setSums(h, done)
 	s.setExpiration(h, r, done)
 	body.sealing.showContext(h)
@@ -75,6 +75,9 @@ func (s *Service) described(r *request) (catalog.Bucket, catalog.Object, catalog
 	}
 	if o.Redirect, err = redirectOf(r.Header); err != nil {
 		return catalog.Bucket{}, o, cond, err
+	}
+	if err := s.lock(r, &o); err != nil {
+		return r.b, o, cond, err
 	}
 	return r.b, o, cond, s.own(r, &o.Attributes)
 }

@@ -142,7 +142,7 @@ func TestRefusals(t *testing.T) {
 		"grant to nobody":    {put(call{header: with("X-Amz-Grant-Read", "id=1")}), "400 InvalidArgument"},
 		"grant to no user":   {put(call{header: with("X-Amz-Grant-Read", "emailAddress=nobody@example.com")}), "400 UnresolvableGrantByEmailAddress"},
 		"list and grants":    {put(call{header: map[string]string{"X-Amz-Acl": "private", "X-Amz-Grant-Read": "id=1"}}), "400 InvalidRequest"},
-		"lock":               {put(call{header: with("X-Amz-Object-Lock-Mode", "COMPLIANCE")}), "501 NotImplemented"},
+		"lock":               {put(call{header: with("X-Amz-Object-Lock-Mode", "COMPLIANCE")}), "400 InvalidRequest"},
 		"append":             {put(call{header: with("X-Amz-Write-Offset-Bytes", "5")}), "501 NotImplemented"},
 		"delete replication": {call{method: "DELETE", path: "/empty", query: "replication"}, "501 NotImplemented"},
 		"delete uploads":     {call{method: "DELETE", path: "/empty", query: "uploads"}, "405 MethodNotAllowed"},

@@ -49,6 +49,7 @@ func operations() []operation {
 		{"GetBucketTagging", http.MethodGet, onBucket, "tagging", "", "s3:GetBucketTagging", "", (*Service).getBucketTagging},
 		{"GetBucketAcl", http.MethodGet, onBucket, "acl", "", "s3:GetBucketAcl", "", (*Service).getBucketACL},
 		{"GetBucketOwnershipControls", http.MethodGet, onBucket, "ownershipControls", "", "s3:GetBucketOwnershipControls", "", (*Service).getBucketOwnershipControls},
+		{"GetObjectLockConfiguration", http.MethodGet, onBucket, "object-lock", "", "s3:GetBucketObjectLockConfiguration", "", (*Service).getObjectLockConfiguration},
 		{"GetBucketVersioning", http.MethodGet, onBucket, "versioning", "", "s3:GetBucketVersioning", "", (*Service).getBucketVersioning},
 		{"ListMultipartUploads", http.MethodGet, onBucket, "uploads", "", "s3:ListBucketMultipartUploads", "", (*Service).listMultipartUploads},
 		{"ListObjectVersions", http.MethodGet, onBucket, "versions", "", "s3:ListBucketVersions", "", (*Service).listObjectVersions},
@@ -67,6 +68,7 @@ func operations() []operation {
 		{"PutBucketRequestPayment", http.MethodPut, onBucket, "requestPayment", "", "s3:PutBucketRequestPayment", "", (*Service).putBucketRequestPayment},
 		{"PutBucketTagging", http.MethodPut, onBucket, "tagging", "", "s3:PutBucketTagging", "", (*Service).putBucketTagging},
 		{"PutBucketWebsite", http.MethodPut, onBucket, "website", "", "s3:PutBucketWebsite", "", (*Service).putBucketWebsite},
+		{"PutObjectLockConfiguration", http.MethodPut, onBucket, "object-lock", "", "s3:PutBucketObjectLockConfiguration", "", (*Service).putObjectLockConfiguration},
 		{"PutBucketVersioning", http.MethodPut, onBucket, "versioning", "", "s3:PutBucketVersioning", "", (*Service).putBucketVersioning},
 		{"DeleteBucketPolicy", http.MethodDelete, onBucket, "policy", "", "s3:DeleteBucketPolicy", "", removeSetting(policySetting)},
 		{"DeletePublicAccessBlock", http.MethodDelete, onBucket, "publicAccessBlock", "", "s3:PutBucketPublicAccessBlock", "", removeSetting(publicAccessSetting)},
@@ -82,11 +84,15 @@ func operations() []operation {
 		{"PostObject", http.MethodPost, onBucket, "", "", "", "", (*Service).postObject},
 
 		{"GetObjectAttributes", http.MethodGet, onObject, "attributes", "", "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes", (*Service).getObjectAttributes},
+		{"GetObjectLegalHold", http.MethodGet, onObject, "legal-hold", "", "s3:GetObjectLegalHold", "", (*Service).getObjectLegalHold},
+		{"GetObjectRetention", http.MethodGet, onObject, "retention", "", "s3:GetObjectRetention", "", (*Service).getObjectRetention},
 		{"GetObjectTagging", http.MethodGet, onObject, "tagging", "", "s3:GetObjectTagging", "s3:GetObjectVersionTagging", (*Service).getObjectTagging},
 		{"ListParts", http.MethodGet, onObject, "uploadId", "", "s3:ListMultipartUploadParts", "", (*Service).listParts},
 		{"GetObjectAcl", http.MethodGet, onObject, "acl", "", "s3:GetObjectAcl", "s3:GetObjectVersionAcl", (*Service).getObjectACL},
 		{"GetObject", http.MethodGet, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).getObject},
 		{"HeadObject", http.MethodHead, onObject, "", "", "s3:GetObject", "s3:GetObjectVersion", (*Service).headObject},
+		{"PutObjectLegalHold", http.MethodPut, onObject, "legal-hold", "", "s3:PutObjectLegalHold", "", (*Service).putObjectLegalHold},
+		{"PutObjectRetention", http.MethodPut, onObject, "retention", "", "s3:PutObjectRetention", "", (*Service).putObjectRetention},
 		{"PutObjectTagging", http.MethodPut, onObject, "tagging", "", "s3:PutObjectTagging", "s3:PutObjectVersionTagging", (*Service).putObjectTagging},
 		{"PutObjectAcl", http.MethodPut, onObject, "acl", "", "s3:PutObjectAcl", "s3:PutObjectVersionAcl", (*Service).putObjectACL},
 		{"UploadPartCopy", http.MethodPut, onObject, "uploadId", "X-Amz-Copy-Source", "s3:PutObject", "", (*Service).uploadPartCopy},
@@ -183,16 +189,8 @@ func unbuiltFeature(header http.Header) error {
 		if !ok || len(values) == 0 {
 			continue
 		}
-		refuse := false
 		switch feature {
-		case "Bucket-Object-Lock-Enabled":
-			refuse = !strings.EqualFold(values[0], "false")
 		case "Write-Offset-Bytes", "Rename-Source":
-			refuse = true
-		default:
-			refuse = strings.HasPrefix(feature, "Object-Lock-")
-		}
-		if refuse {
 			return notImplemented(strings.ToLower(name))
 		}
 	}

@@ -145,8 +145,8 @@ func TestUnbuiltFeatures(t *testing.T) {
 	}{
 		{"X-Amz-Acl", "private", false}, {"X-Amz-Acl", "public-read", false},
 		{"X-Amz-Grant-Read", "id=1", false}, {"X-Amz-Tagging-Directive", "COPY", false},
-		{"X-Amz-Object-Lock-Mode", "GOVERNANCE", true},
-		{"X-Amz-Bucket-Object-Lock-Enabled", "true", true}, {"X-Amz-Bucket-Object-Lock-Enabled", "false", false},
+		{"X-Amz-Object-Lock-Mode", "GOVERNANCE", false},
+		{"X-Amz-Bucket-Object-Lock-Enabled", "true", false},
 		{"X-Amz-Write-Offset-Bytes", "5", true}, {"X-Amz-Object-Ownership", "ObjectWriter", false},
 		{"X-Amz-Meta-Tagging", "x", false}, {"X-Amz-Date", "x", false}, {"X-Amz-Storage-Class", "STANDARD", false},
 	} {

@@ -10,10 +10,17 @@ import (
 // shownVersion is the id of a version as clients see it.
 func shownVersion(o catalog.Object) string { return cmp.Or(o.VersionID, catalog.NullVersion) }
 
-// setVersion names a version in an answer. A bucket that never had versions does not name any.
+// setVersion names the version that was read. A bucket that never had versions does not name any.
 func setVersion(h http.Header, b catalog.Bucket, o catalog.Object) {
 	if b.Versioning != "" || o.VersionID != "" {
 		h["X-Amz-Version-Id"] = []string{shownVersion(o)}
+	}
+}
+
+// setMade names the version that was made, if it has an id.
+func setMade(h http.Header, o catalog.Object) {
+	if o.VersionID != "" {
+		h["X-Amz-Version-Id"] = []string{o.VersionID}
 	}
 }
 

@@ -131,7 +131,7 @@ func (c *Catalog) load(ctx context.Context, writeIDs []string) []*change {
 		case err != nil:
 			ch.err = err
 		case !n.closed && n.upload == "" && !n.adopt && n.new.live:
-			*ch = change{bucket: Bucket{ID: n.bucketID, Name: n.bucket}, key: n.key, note: n, noted: true, until: n.deadline, base: head{rev: n.base, note: n.baseNote}}
+			*ch = change{bucket: Bucket{ID: n.bucketID, Name: n.bucket}, key: n.key, made: c.now(), note: n, noted: true, until: n.deadline, base: head{rev: n.base, note: n.baseNote}}
 		}
 	}
 	return all

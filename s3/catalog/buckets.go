@@ -34,6 +34,9 @@ func (b bucketDoc) doc() (docstore.Doc, error) {
 	w.flag("d", b.deleting)
 	w.str("v", b.Versioning)
 	w.flag("ol", b.ObjectLock)
+	w.str("lm", b.DefaultRetention.Mode)
+	w.int("ld", int64(b.DefaultRetention.Days))
+	w.int("ly", int64(b.DefaultRetention.Years))
 	if len(b.Settings) > 0 {
 		w.doc("s")
 		for _, name := range sortedKeys(b.Settings) {
@@ -64,6 +67,12 @@ func decodeBucket(d docstore.Doc) (bucketDoc, error) {
 			b.Versioning = e.str()
 		case "ol":
 			b.ObjectLock = true
+		case "lm":
+			b.DefaultRetention.Mode = e.str()
+		case "ld":
+			b.DefaultRetention.Days = int(e.int())
+		case "ly":
+			b.DefaultRetention.Years = int(e.int())
 		case "s":
 			b.Settings = map[string]docstore.Rev{}
 			list := nested(e.val)
@@ -226,21 +235,6 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 	return b, nil
 }
 
-// SetVersioning implements API.
-func (c *Catalog) SetVersioning(ctx context.Context, name, state string, lock bool) (Bucket, error) {
-	b, err := c.change(ctx, name, func(b *Bucket) error {
-		b.Versioning, b.ObjectLock = state, b.ObjectLock || lock
-		if b.ObjectLock && state != Enabled {
-			return errs.Newf(errs.FailedPrecondition, "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.").Because("InvalidBucketState")
-		}
-		return nil
-	})
-	if err != nil {
-		return Bucket{}, fmt.Errorf("set versioning: %w", err)
-	}
-	return b, nil
-}
-
 // change changes what writes depend on of a bucket, and answers when no process can have the former state in its cache any more.
 func (c *Catalog) change(ctx context.Context, name string, set func(b *Bucket) error) (Bucket, error) {
 	for {
@@ -252,7 +246,7 @@ func (c *Catalog) change(ctx context.Context, name string, set func(b *Bucket) e
 		if err := set(&next); err != nil {
 			return Bucket{}, err
 		}
-		if next.BackendID == b.BackendID && next.Versioning == b.Versioning && next.ObjectLock == b.ObjectLock {
+		if next.BackendID == b.BackendID && next.Versioning == b.Versioning && next.ObjectLock == b.ObjectLock && next.DefaultRetention == b.DefaultRetention {
 			if c.now().Sub(b.Rev.Time()) < cacheTTL+maxSkew { // perhaps an earlier call made it so just now, and its answer was lost
 				trouble.Sleep(ctx, cacheTTL)
 			}

@@ -20,8 +20,9 @@ type Bucket struct {
 	// Settings are the sub-resources that the bucket has (policy, tagging and so on), each with the revision of its bytes. Not to be changed.
 	Settings map[string]docstore.Rev
 	// Versioning is Enabled, Suspended, or empty when it never was enabled.
-	Versioning string
-	ObjectLock bool // versions can be locked; Versioning is Enabled then and stays so
+	Versioning       string
+	ObjectLock       bool // versions can be locked; Versioning is Enabled then and stays so
+	DefaultRetention DefaultRetention
 
 	read time.Time // when it was asked for, with its monotonic reading; the zero Time: long ago
 }
@@ -69,12 +70,6 @@ type Attributes struct {
 	LegalHold  bool
 	Redirect   string // where a website sends who asks for the object
 	Encryption []byte // the envelope, as s3/sse encodes it; nil: the blob holds the bytes in clear
-}
-
-// Retention says until when a version must not be deleted. The zero Retention: no such time.
-type Retention struct {
-	Mode  string // GOVERNANCE or COMPLIANCE
-	Until time.Time
 }
 
 // EncryptionSetting is the name of the setting by which a bucket encrypts what is put into it.
@@ -194,15 +189,18 @@ type StoreOpener interface {
 // BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidPart, InvalidPartOrder, InvalidStorageClass, EntityTooSmall, EntityTooLarge,
 // PreconditionFailed.
 type API interface {
-	// CreateBucket makes a bucket with Name, Owner and BackendID as given, and with settings from the start.
+	// CreateBucket makes a bucket with Name, Owner, BackendID, Versioning and ObjectLock as given, and with settings from the start.
 	CreateBucket(ctx context.Context, b Bucket, settings map[string][]byte) (Bucket, error)
 	Bucket(ctx context.Context, name string) (Bucket, error) // may be 2 s old
 	Buckets(ctx context.Context, owner, after string, limit int) (buckets []Bucket, more bool, err error)
 	DeleteBucket(ctx context.Context, name string) error
 	SetPlacement(ctx context.Context, name, backendID string) (Bucket, error)
-	// SetVersioning enables or suspends versioning; lock makes versions lockable, for ever. It answers when no write can begin by the former state any more.
-	// FailedPrecondition with reason InvalidBucketState where a lock is to be had without versions.
-	SetVersioning(ctx context.Context, name, state string, lock bool) (Bucket, error)
+	// SetVersioning enables or suspends versioning. It answers when no write can begin by the former state any more. FailedPrecondition with reason
+	// InvalidBucketState when versions of the bucket can be locked and are not to be enabled.
+	SetVersioning(ctx context.Context, name, state string) (Bucket, error)
+	// SetObjectLock makes versions of a bucket lockable, for ever, and says what new ones get. FailedPrecondition with reason InvalidBucketState unless
+	// versioning is enabled.
+	SetObjectLock(ctx context.Context, name string, d DefaultRetention) (Bucket, error)
 	// Setting returns the bytes of one of b.Settings. They may be shared: do not change them. NotFound with reason NoSuchSetting when b has none of this name,
 	// or when it was changed since b was read.
 	Setting(ctx context.Context, b Bucket, name string) ([]byte, error)

@@ -20,6 +20,7 @@ type change struct {
 	note  note
 	base  head      // the head that note.base names
 	sight sight     // what was seen below it
+	made  time.Time // when it was begun
 	until time.Time // with its monotonic reading; the zero Time: no limit
 	fresh bool      // base was read since the commit began
 	maybe bool      // a compare-and-set had an unknown outcome

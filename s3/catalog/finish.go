@@ -69,7 +69,7 @@ func (c *Catalog) finish(ctx context.Context, u uploadDoc) (uploadDoc, error) {
 // attempt is the change by which an upload becomes an object on the head base.
 func (c *Catalog) attempt(u uploadDoc, named bool, base head) *change {
 	b := u.Bucket
-	b.Versioning = ""
+	b.Versioning, b.ObjectLock = "", false // what the bucket says was settled when the attempt was noted
 	if named {
 		b.Versioning = Enabled
 	}
@@ -152,7 +152,8 @@ func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDo
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return u, err
 	}
-	ch := c.attempt(u, err == nil && b.ID == u.Bucket.ID && b.Versioning == Enabled, h)
+	gone := err != nil || b.ID != u.Bucket.ID
+	ch := c.attempt(u, !gone && b.Versioning == Enabled, h)
 	switch stale := c.look(ctx, []*change{ch}); {
 	case ch.err != nil:
 		return u, ch.err
@@ -165,6 +166,10 @@ func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDo
 	}
 	next := u
 	next.attempt, next.base, next.named = ch.note.id, ch.base.rev, ch.named()
+	if o := (Object{Attributes: u.Attributes}); !gone {
+		b.retain(&o, u.Initiated) // an object is as old as its upload
+		next.Retention = o.Retention
+	}
 	next, err = c.advance(ctx, u, next)
 	if err != nil {
 		c.abandon(ctx, ch)

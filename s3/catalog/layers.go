@@ -22,10 +22,11 @@ const (
 func (ch *change) onto(base head, o Object) (head, error) {
 	h := head{live: !o.DeleteMarker, object: o, named: ch.named(), below: base.layered(), null: base.null}
 	if r := ch.replacedVersion(base); r != nil {
-		if err := r.deletable(time.Now(), false); err != nil {
+		if err := r.deletable(ch.made, false); err != nil {
 			return head{}, err
 		}
 	}
+	ch.bucket.retain(&h.object, ch.made)
 	if base.present() && (h.named || base.object.VersionID != "") {
 		was := base.object
 		was.Latest = false
@@ -187,14 +188,6 @@ func (c *Catalog) Get(ctx context.Context, b Bucket, key, versionID string) (Obj
 	return o, nil
 }
 
-// deletable says whether a version may be deleted for good: AccessDenied as long as it is locked. bypass is the permission to disregard GOVERNANCE.
-func (o *Object) deletable(now time.Time, bypass bool) error {
-	if o.LegalHold || o.Retention.Until.After(now) && !(bypass && o.Retention.Mode == "GOVERNANCE") {
-		return errs.Newf(errs.PermissionDenied, "Access Denied because object protected by object lock.").Because("AccessDenied")
-	}
-	return nil
-}
-
 // stateOf renews what writes know of the versioning of their buckets, where it was read too long ago. SetVersioning answers when nobody can
 // begin a write by the former state any more; this is for those that took long. It returns the changes for which the state is another one.
 func (c *Catalog) stateOf(ctx context.Context, all []*change) (changed []*change) {
@@ -207,9 +200,11 @@ func (c *Catalog) stateOf(ctx context.Context, all []*change) (changed []*change
 		case errs.Is(err, errs.NotFound) || err == nil && b.ID != ch.bucket.ID: // then what is committed is taken back
 		case err != nil:
 			ch.err = err
-		case b.Versioning != ch.bucket.Versioning:
-			ch.bucket.Versioning = b.Versioning
-			changed = append(changed, ch)
+		default:
+			if b.Versioning != ch.bucket.Versioning {
+				changed = append(changed, ch)
+			}
+			ch.bucket = b
 		}
 	}
 	return changed

@@ -102,7 +102,7 @@ func (c *Catalog) place(ctx context.Context, b Bucket, key, backendID string) (L
 }
 
 func (c *Catalog) newPut(b Bucket, key string, loc Location, size int64, until time.Time) *change {
-	ch := &change{bucket: b, key: key, until: until, note: note{
+	ch := &change{bucket: b, key: key, made: c.now(), until: until, note: note{
 		shard: shardOf(b.ID, key), bucketID: b.ID, bucket: b.Name, key: key,
 		deadline: until.Round(0), new: side{location: loc, size: size, live: true},
 	}}
