@@ -95,12 +95,14 @@ type PutOptions struct {
 	StorageClass string
 	CRC64        *uint64       // as Sums.CRC64
 	MD5          func() []byte // as Sums.MD5, of Put alone: Copy and uploads do not ask it
+	Unproven     bool          // as Sums.Unproven, of Put and CompleteUpload
 }
 
-// Sums returns what the caller says of the body.
-func (o PutOptions) Sums() Sums { return Sums{CRC64: o.CRC64, MD5: o.MD5} }
+// Sums returns what the caller says of the body's checksums.
+func (o PutOptions) Sums() Sums { return Sums{CRC64: o.CRC64, MD5: o.MD5, Unproven: o.Unproven} }
 
-// Sums are the checksums of a whole body that its sender has, so that they are not computed twice. The zero value says that it has none.
+// Sums are the checksums of a whole body that its sender has, so that they are not computed twice, and whether it wants a proof. The zero value says that it has none
+// and wants one.
 type Sums struct {
 	// CRC64 is the CRC-64/NVME, when known beforehand: the store or the adapter refuses other bytes with DataLoss.
 	CRC64 *uint64
@@ -113,6 +115,11 @@ type Sums struct {
 	// It has to be the MD5 of the very bytes that Read returns, or of those that they should be: never one that merely may be right, such as the ETag of
 	// an object that was made of parts.
 	MD5 func() []byte
+
+	// Unproven says that the caller does without a proof: what would take further operations of the store, or hashing beyond the CRC-64/NVME, is left out, so
+	// Info.Verified and Part.Verified may be false. All else holds: what is known to be wrong is refused, and a proof that costs nothing is given. It is for those
+	// who count nothing as copied by it and remove no source: clients' uploads.
+	Unproven bool
 }
 
 // KnownMD5 makes the Sums.MD5 of a sum that is known beforehand, nil for a nil one.

@@ -35,6 +35,7 @@ const _ = uint(sse.SegmentSize - smallBody) // a small body is one segment
 // checksum are known to the store, and an adapter can send it again. salt is for what is encrypted.
 func (s *Service) load(body *payload, size int64, salt sse.Salt) (*cargo, error) {
 	c := &cargo{body: body, read: body, plain: size, size: size, salt: salt, release: func() {}}
+	c.sums.Unproven = true // nothing is removed on the strength of an upload: its sender has it, and jobs verify what they copy
 	e := body.sealing
 	if e == nil {
 		c.sums.MD5 = body.md5Sum

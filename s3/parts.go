@@ -44,7 +44,7 @@ func (s *Service) putParts(ctx context.Context, store adapters.Store, w *catalog
 	var crc uint64
 	for i := range parts {
 		length := min(partSize, size-int64(i)*partSize)
-		if parts[i], err = store.PutPart(ctx, key, id, i+1, io.LimitReader(read, length), length, adapters.Sums{}); err != nil {
+		if parts[i], err = store.PutPart(ctx, key, id, i+1, io.LimitReader(read, length), length, adapters.Sums{Unproven: o.Unproven}); err != nil {
 			return info, fmt.Errorf("store part: %w", err)
 		}
 		crc = checksum.CombineCRC64(crc, parts[i].CRC64, length)

@@ -62,7 +62,7 @@ func (s *Service) storeBegun(ctx context.Context, w *catalog.Write, o catalog.Ob
 	if err != nil {
 		return o, err
 	}
-	native.CRC64, native.MD5 = c.sums.CRC64, c.sums.MD5
+	native.CRC64, native.MD5, native.Unproven = c.sums.CRC64, c.sums.MD5, c.sums.Unproven
 	working, stop := s.renew(ctx, w)
 	var info adapters.Info
 	if store.Capabilities().NeedsParts(c.size) {

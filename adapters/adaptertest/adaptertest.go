@@ -61,6 +61,7 @@ func Run(t *testing.T, h Harness) {
 		{"PutRefused", testPutRefused},
 		{"PutFailing", testPutFailing},
 		{"KnownMD5", testKnownMD5},
+		{"Unproven", testUnproven},
 		{"Get", testGet},
 		{"Ranges", testRanges},
 		{"Metadata", testMetadata},

@@ -22,35 +22,7 @@ var sizes = []int{0, 1, 511, 4096, 32<<10 - 1, 32 << 10, 32<<10 + 1, 1<<20 + 7, 
 
 func testPut(t *testing.T, h Harness) {
 	s := h.New(t)
-	stores := s.Capabilities().StoresChecksum
-	for i, size := range sizes {
-		b := pattern(uint64(i+1), size)
-		for name, body := range map[string]struct {
-			r    io.Reader
-			size int64
-			crc  *uint64
-		}{
-			"seekable":         {bytes.NewReader(b), int64(size), nil},
-			"stream":           {opaque{bytes.NewReader(b)}, int64(size), nil},
-			"stream, CRC":      {opaque{bytes.NewReader(b)}, int64(size), crc(b)},
-			"unknown size":     {opaque{bytes.NewReader(b)}, -1, nil},
-			"unknown, CRC":     {opaque{bytes.NewReader(b)}, -1, crc(b)},
-			"seekable, no len": {bytes.NewReader(b), -1, crc(b)},
-		} {
-			info, err := s.Put(t.Context(), "put", body.r, body.size, adapters.PutOptions{CRC64: body.crc})
-			if err != nil {
-				t.Fatalf("Put of %d bytes, %s: %v", size, name, err)
-			}
-			checkWritten(t, "Put", info, "put", b)
-			head := wantObject(t, s, "put", b)
-			if info.ETag != head.ETag {
-				t.Errorf("Put of %d bytes, %s: ETag %q, Head says %q", size, name, info.ETag, head.ETag)
-			}
-			if stores && (head.CRC64 == nil || *head.CRC64 != *crc(b)) {
-				t.Errorf("Put of %d bytes, %s: Head gives CRC64 %v, StoresChecksum promises %016x", size, name, head.CRC64, *crc(b))
-			}
-		}
-	}
+	testBodies(t, s, false)
 	// The ETag changes with the bytes, even when size and second are the same.
 	seen := map[string]int{}
 	for i := range 20 {
@@ -66,6 +38,40 @@ func testPut(t *testing.T, h Harness) {
 		}
 	}
 	wantClean(t, h, s)
+}
+
+// testBodies puts bodies of all sizes and kinds.
+func testBodies(t *testing.T, s adapters.Store, unproven bool) {
+	t.Helper()
+	stores := s.Capabilities().StoresChecksum
+	for i, size := range sizes {
+		b := pattern(uint64(i+1), size)
+		for name, body := range map[string]struct {
+			r    io.Reader
+			size int64
+			crc  *uint64
+		}{
+			"seekable":         {bytes.NewReader(b), int64(size), nil},
+			"stream":           {opaque{bytes.NewReader(b)}, int64(size), nil},
+			"stream, CRC":      {opaque{bytes.NewReader(b)}, int64(size), crc(b)},
+			"unknown size":     {opaque{bytes.NewReader(b)}, -1, nil},
+			"unknown, CRC":     {opaque{bytes.NewReader(b)}, -1, crc(b)},
+			"seekable, no len": {bytes.NewReader(b), -1, crc(b)},
+		} {
+			info, err := s.Put(t.Context(), "put", body.r, body.size, adapters.PutOptions{CRC64: body.crc, Unproven: unproven})
+			if err != nil {
+				t.Fatalf("Put of %d bytes, %s: %v", size, name, err)
+			}
+			checkWritten(t, "Put", info, "put", b)
+			head := wantObject(t, s, "put", b)
+			if info.ETag != head.ETag {
+				t.Errorf("Put of %d bytes, %s: ETag %q, Head says %q", size, name, info.ETag, head.ETag)
+			}
+			if stores && (head.CRC64 == nil || *head.CRC64 != *crc(b)) {
+				t.Errorf("Put of %d bytes, %s: Head gives CRC64 %v, StoresChecksum promises %016x", size, name, head.CRC64, *crc(b))
+			}
+		}
+	}
 }
 
 // refused are writes that must fail, with the codes that they must fail with. errs.Unknown stands for any error.
@@ -146,6 +152,13 @@ func (r refused) check(t *testing.T, what string, err error) {
 
 func testPutRefused(t *testing.T, h Harness) {
 	s := h.New(t)
+	testRefusals(t, s, false)
+	wantClean(t, h, s)
+}
+
+// testRefusals puts bodies that must be refused, over nothing and over an object.
+func testRefusals(t *testing.T, s adapters.Store, unproven bool) {
+	t.Helper()
 	old := pattern(1, 1000)
 	for _, size := range []int{100, 4096, 3 << 20} {
 		b := pattern(uint64(size), size)
@@ -158,6 +171,7 @@ func testPutRefused(t *testing.T, h Harness) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				body, n := r.body(ctx, cancel, b)
+				r.opts.Unproven = unproven
 				_, err := s.Put(ctx, key, body, n, r.opts)
 				cancel()
 				r.check(t, "Put, "+r.name, err)
@@ -169,7 +183,6 @@ func testPutRefused(t *testing.T, h Harness) {
 			}
 		}
 	}
-	wantClean(t, h, s)
 }
 
 func testPutFailing(t *testing.T, h Harness) {

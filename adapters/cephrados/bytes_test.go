@@ -241,3 +241,36 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d bytes of buffers are not given back", used)
 	}
 }
+
+// TestUnproven wants the OSD asked only where a proof is wanted, and an upload with a part that was not proven to have no proof, also when it is completed again.
+func TestUnproven(t *testing.T) {
+	t.Parallel()
+	s := open(t, config(shared.Get(t), nil))
+	b := pattern(1, 1<<20)
+	for _, unproven := range []bool{false, true} {
+		info, err := s.Put(t.Context(), "key", bytes.NewReader(b), int64(len(b)), adapters.PutOptions{Unproven: unproven})
+		if err != nil || info.Verified == unproven || (info.CRC64 == nil) != unproven {
+			t.Errorf("Put, unproven %v = verified %v, CRC64 %v, %v", unproven, info.Verified, info.CRC64, err)
+		}
+		wantObject(t, s, "key", b)
+	}
+	id, err := s.CreateUpload(t.Context(), "parts", adapters.PutOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []adapters.Part
+	for n := 1; n <= 2; n++ {
+		p, err := s.PutPart(t.Context(), "parts", id, n, bytes.NewReader(b), int64(len(b)), adapters.Sums{Unproven: n == 2})
+		if err != nil || p.Verified != (n == 1) {
+			t.Fatalf("PutPart %d = verified %v, %v, want the first one verified", n, p.Verified, err)
+		}
+		parts = append(parts, p)
+	}
+	for range 2 {
+		info, err := s.CompleteUpload(t.Context(), "parts", id, parts, adapters.PutOptions{})
+		if err != nil || info.Verified || info.CRC64 != nil {
+			t.Errorf("CompleteUpload = verified %v by %q, CRC64 %v, %v, want no proof", info.Verified, info.Proof, info.CRC64, err)
+		}
+	}
+	wantObject(t, s, "parts", slices.Concat(b, b))
+}

@@ -4,6 +4,7 @@ package cephrados
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/opensds/gelato/adapters"
@@ -12,17 +13,18 @@ import (
 )
 
 // CompleteUpload implements adapters.Store. No byte is copied: the object's data is a table of its parts. The entry remembers the
-// upload and its parts, so that completing again finds out that it is done.
+// upload and its parts, so that completing again finds out that it is done. It is proven when all parts were.
 func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts []adapters.Part, o adapters.PutOptions) (adapters.Info, error) {
 	if err := adapters.CheckParts(parts, maxParts); err != nil {
 		return adapters.Info{}, err
 	}
 	mark := adapters.UploadMark(uploadID, parts)
+	proven := !slices.ContainsFunc(parts, func(p adapters.Part) bool { return !p.Verified })
 	for {
 		u, err := s.findUpload(ctx, key, uploadID)
 		if errs.Is(err, errs.NotFound) && u.shard != "" {
 			if e, eerr := s.entry(ctx, key); eerr == nil && e.Upload == mark {
-				return written(key, e, proofParts), nil
+				return written(key, e, proven, proofParts), nil
 			} else if eerr != nil && !errs.Is(eerr, errs.NotFound) {
 				return adapters.Info{}, eerr
 			}
@@ -32,7 +34,7 @@ func (s *Store) CompleteUpload(ctx context.Context, key, uploadID string, parts 
 		}
 		e, err := s.complete(ctx, u, mark, parts, o)
 		if err == nil {
-			return written(key, e, proofParts), nil
+			return written(key, e, proven, proofParts), nil
 		}
 		if err != errChanged {
 			return adapters.Info{}, fail("complete upload", err)
@@ -72,7 +74,7 @@ func (s *Store) complete(ctx context.Context, u openUpload, mark string, named [
 		return e, err
 	}
 	w := s.newWrite(ctx, u.shard)
-	w.table = true
+	w.table, w.unproven = true, o.Unproven
 	e.ETag = etagOf(w.id)
 	if err = w.lease(); err == nil { // also without a table: it settles unknown outcomes
 		if e.Data, err = tableOf(w, pieces); err == nil {

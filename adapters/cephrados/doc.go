@@ -29,7 +29,7 @@
 //
 // The truth about a key is its one entry row. An intent is written first, then the bytes, in stripes under a fresh id, several at once, so that no reader is
 // disturbed; a store that is busy writes intents ahead (spares.go). With each piece, and behind it, goes the question which CRC-32C the OSD has then, which must be ours: that is the proof
-// "rados-osd-crc32c". Then one atomic write operation on the shard compares (class cmpomap) that the entry is still the one that was judged and that
+// "rados-osd-crc32c", left out where it is not wanted (adapters.Sums.Unproven). Then one atomic write operation on the shard compares (class cmpomap) that the entry is still the one that was judged and that
 // the intent is still there, sets the entry, removes the intent, and makes a garbage row of the data that was replaced. So conditions are
 // atomic, nothing leaks, and no other key's writers are in the way.
 //

@@ -8,6 +8,15 @@ package cephrados
 #include <string.h>
 #include <rados/librados.h>
 
+// write_bytes writes at an offset.
+static int write_bytes(rados_ioctx_t pool, const char *oid, const char *bytes, size_t length, uint64_t offset) {
+	rados_write_op_t write = rados_create_write_op();
+	rados_write_op_write(write, bytes, length, offset);
+	int ret = rados_write_op_operate2(write, pool, oid, NULL, LIBRADOS_OPERATION_FULL_TRY);
+	rados_release_write_op(write);
+	return ret;
+}
+
 // write_proven writes at an offset and asks for the CRC-32C of what is there then. Both are sent at once, and the OSD keeps their order. It is also told that the
 // bytes will be needed, else it would read them back from the disk.
 static int write_proven(rados_ioctx_t pool, const char *oid, const char *bytes, size_t length, uint64_t offset, const char *start, size_t start_length,
@@ -150,6 +159,11 @@ import (
 var sumStart = [4]byte{0xff, 0xff, 0xff, 0xff} // of a CRC-32C
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// write stores bytes, at least one, at an offset. The caller has entered.
+func (c *cluster) write(oid string, b []byte, offset int64) error {
+	return answer(C.write_bytes(c.handle(), name(oid), text(b), C.size_t(len(b)), C.uint64_t(offset)))
+}
 
 // writeProven stores bytes, at least one, at an offset, and returns the CRC-32C of what the OSD has there then. The caller has entered.
 func (c *cluster) writeProven(oid string, b []byte, offset int64) (uint32, error) {

@@ -79,13 +79,18 @@ func (s *Store) PutPart(ctx context.Context, key, uploadID string, n int, body i
 		return adapters.Part{}, err
 	}
 	w := s.newWrite(ctx, u.shard)
+	w.unproven = sums.Unproven
 	p, err := s.putPartWith(w, u, n, body, size, sums.CRC64)
 	if err != nil {
 		w.abandon(err)
 		return adapters.Part{}, err
 	}
 	w.cancel(nil)
-	return adapters.Part{N: n, Size: p.Data.Size, ETag: p.Data.ID, CRC64: p.CRC64, Verified: true, Proof: proof}, nil
+	stored := adapters.Part{N: n, Size: p.Data.Size, ETag: p.Data.ID, CRC64: p.CRC64}
+	if !w.unproven {
+		stored.Verified, stored.Proof = true, proof
+	}
+	return stored, nil
 }
 
 func (s *Store) putPartWith(w *write, u openUpload, n int, body io.Reader, size int64, crc64 *uint64) (part, error) {

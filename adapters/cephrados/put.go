@@ -30,7 +30,7 @@ func (s *Store) Put(ctx context.Context, key string, body io.Reader, size int64,
 		return adapters.Info{}, err
 	}
 	w := s.newWrite(ctx, at.shard)
-	w.inline = at.inline
+	w.inline, w.unproven = at.inline, o.Unproven
 	info, err := s.putWith(w, at, body, size, o)
 	if err != nil {
 		w.abandon(err)
@@ -52,18 +52,21 @@ func (s *Store) putWith(w *write, at place, body io.Reader, size int64, o adapte
 	if err := s.publish(w, at, e, o, change{}); err != nil {
 		return adapters.Info{}, err
 	}
-	if w.kept != nil { // not proven: that would take a second operation, as reading it back does
-		info := written(at.key, e, "")
-		info.CRC64, info.Verified = nil, false
-		return info, nil
+	if w.kept != nil { // it would take a second operation, as reading it back does
+		return written(at.key, e, false, ""), nil
 	}
-	return written(at.key, e, proof), nil
+	return written(at.key, e, !w.unproven, proof), nil
 }
 
-func written(key string, e entry, proof string) adapters.Info {
+// written is the answer to a write, with a proof if it is proven.
+func written(key string, e entry, proven bool, proof string) adapters.Info {
 	info := e.info(key)
 	info.Metadata = maps.Clone(info.Metadata)
-	info.Verified, info.Proof = true, proof
+	if proven {
+		info.Verified, info.Proof = true, proof
+	} else {
+		info.CRC64 = nil
+	}
 	return info
 }
 

@@ -29,17 +29,18 @@ const (
 
 // write is one attempt to store bytes: an intent in an index shard, then pieces in data objects.
 type write struct {
-	s      *Store
-	shard  string
-	id     string
-	table  bool // the bytes are a parts table
-	began  time.Time
-	intent bool   // the intent was written, or may have been
-	open   bool   // whether the commit has happened is not known
-	size   int64  // handed to send, or kept
-	crc    uint64 // of what was read
-	inline int    // the most that is kept
-	kept   []byte // all of the bytes, for a row; then there is no intent
+	s        *Store
+	shard    string
+	id       string
+	table    bool // the bytes are a parts table
+	unproven bool // the OSD is not asked what it has
+	began    time.Time
+	intent   bool   // the intent was written, or may have been
+	open     bool   // whether the commit has happened is not known
+	size     int64  // handed to send, or kept
+	crc      uint64 // of what was read
+	inline   int    // the most that is kept
+	kept     []byte // all of the bytes, for a row; then there is no intent
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc // with what failed first
@@ -145,13 +146,15 @@ func (w *write) room(size int64) int64 {
 	return room
 }
 
-// read fills b and says whether the body has ended, and what the CRC-32C of the bytes is. Both checksums go over bytes while the processor has them at hand.
+// read fills b and says whether the body has ended, and for a proof what the CRC-32C of the bytes is. Checksums go over bytes while the processor has them at hand.
 func (w *write) read(body io.Reader, b []byte, size int64) (n int, sum uint32, ended bool, err error) {
 	for n < len(b) && err == nil {
 		var more int
 		more, err = w.readFull(body, b[n:min(n+atHand, len(b))])
 		w.crc = crc64nvme.Update(w.crc, b[n:n+more])
-		sum = crc32.Update(sum, castagnoli, b[n:n+more])
+		if !w.unproven {
+			sum = crc32.Update(sum, castagnoli, b[n:n+more])
+		}
 		n += more
 	}
 	total := w.size + int64(n)
@@ -231,12 +234,15 @@ func (w *write) place(at int64) (oid string, offset int64) {
 	return dataObject(w.id, at/w.s.stripe), at % w.s.stripe
 }
 
-// store writes a piece and has the OSD prove that it has it.
+// store writes a piece, and has the OSD prove that it has it where a proof is wanted.
 func (w *write) store(oid string, b []byte, offset int64, sum uint32) error {
 	if err := w.s.enter(w.ctx); err != nil {
 		return err
 	}
 	defer w.s.leave()
+	if w.unproven {
+		return fail("write data", w.s.write(oid, b, offset))
+	}
 	has, err := w.s.writeProven(oid, b, offset)
 	if err != nil {
 		return fail("write data", err)

@@ -39,7 +39,8 @@ type Body struct {
 	pending  []byte                    // frame bytes to be sent before anything else
 }
 
-// NewBody makes a Body of exactly size bytes of src (nil is empty). withMD5 says whether its MD5 is wanted: it is the one of sums, else it is computed.
+// NewBody makes a Body of exactly size bytes of src (nil is empty). withMD5 says whether its MD5 is wanted: it is the one of sums, else it is computed, unless the sender does
+// without a proof.
 func NewBody(ctx context.Context, src io.Reader, size int64, sums adapters.Sums, withMD5 bool) *Body {
 	if src == nil {
 		src = strings.NewReader("")
@@ -48,7 +49,7 @@ func NewBody(ctx context.Context, src io.Reader, size int64, sums adapters.Sums,
 	switch {
 	case withMD5 && sums.MD5 != nil:
 		b.tell, b.told = sums.MD5, sums.MD5()
-	case withMD5:
+	case withMD5 && !sums.Unproven:
 		b.md5 = md5.New()
 	}
 	return b

@@ -85,7 +85,7 @@ func (s *Spool) PutPart(ctx context.Context, key, uploadID string, n int, r io.R
 	if err != nil {
 		return adapters.Part{}, err
 	}
-	return s.store.PutPart(ctx, key, uploadID, n, bytes.NewReader(b.bytes()), int64(b.n), adapters.Sums{CRC64: &crc, MD5: sums.MD5})
+	return s.store.PutPart(ctx, key, uploadID, n, bytes.NewReader(b.bytes()), int64(b.n), adapters.Sums{CRC64: &crc, MD5: sums.MD5, Unproven: sums.Unproven})
 }
 
 // putParts uploads what is in the full buffer, and the rest of r, as parts.
@@ -108,7 +108,7 @@ func (s *Spool) putParts(ctx context.Context, key string, r io.Reader, b *buffer
 			return adapters.Info{}, errs.Newf(errs.InvalidArgument, "a body of unknown size is too large").Because("EntityTooLarge")
 		}
 		crc := crc64nvme.Checksum(b.bytes())
-		p, err := s.store.PutPart(ctx, key, upload, len(parts)+1, bytes.NewReader(b.bytes()), int64(b.n), adapters.Sums{CRC64: &crc})
+		p, err := s.store.PutPart(ctx, key, upload, len(parts)+1, bytes.NewReader(b.bytes()), int64(b.n), adapters.Sums{CRC64: &crc, Unproven: o.Unproven})
 		if err != nil {
 			return adapters.Info{}, err
 		}

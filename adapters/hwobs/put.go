@@ -112,9 +112,9 @@ type upload struct {
 	*httpstore.Body
 }
 
-// prepare readies a body. One whose MD5 the caller has not got, that can be read twice and is not long, is read for its MD5 first.
+// prepare readies a body. One whose MD5 the caller wants compared and has not got, that can be read twice and is not long, is read for its MD5 first.
 func prepare(ctx context.Context, r io.Reader, size int64, sums adapters.Sums) (*upload, error) {
-	if again, ok := r.(io.Seeker); ok && sums.MD5 == nil && size > 0 && size <= maxTwice {
+	if again, ok := r.(io.Seeker); ok && sums.MD5 == nil && !sums.Unproven && size > 0 && size <= maxTwice {
 		start, err := again.Seek(0, io.SeekCurrent)
 		if err == nil {
 			sum := md5.New()

@@ -99,7 +99,7 @@ func (c *Catalog) completeNative(ctx context.Context, u uploadDoc) (uploadDoc, e
 	crc := u.crc64
 	class, _, _ := store.Capabilities().Class(u.StorageClass) // CreateUpload took it
 	info, err := store.CompleteUpload(ctx, u.Location.NativeKey, u.NativeID, parts, adapters.PutOptions{
-		Headers: u.Headers, Metadata: u.describe(), StorageClass: class, CRC64: &crc,
+		Headers: u.Headers, Metadata: u.describe(), StorageClass: class, CRC64: &crc, Unproven: true,
 	})
 	next := u
 	switch errs.CodeOf(err) {
