@@ -36,6 +36,9 @@ func (s *Service) getObjectAttributes(w http.ResponseWriter, r *request) error {
 	}
 	o, err := s.head(r.Context(), r, r.b, r.key, version)
 	if err != nil {
+		if o.DeleteMarker {
+			setMarker(w.Header(), o, version != "")
+		}
 		return err
 	}
 	if _, err := s.decryptionOf(r, ownKey(), o); err != nil {
@@ -71,6 +74,7 @@ func (s *Service) getObjectAttributes(w http.ResponseWriter, r *request) error {
 	}
 	x.close("GetObjectAttributesResponse")
 	w.Header()["Last-Modified"] = []string{o.Modified.UTC().Format(http.TimeFormat)}
+	setVersion(w.Header(), r.b, o)
 	return x.send(w, http.StatusOK)
 }
 
