@@ -614,3 +614,35 @@ func crc64Of(b []byte) uint64 {
 	h.Write(b)
 	return h.Sum64()
 }
+
+// TestEncryptedVersions has versions of one key encrypted in different ways, each with a key of its own.
+func TestEncryptedVersions(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{Keyring: testRing(t)})
+	g.bucket("versions", "a")
+	config := "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+	if a := g.send(call{method: "PUT", path: "/versions", query: "versioning=", body: []byte(config)}); a.status != 200 {
+		t.Fatal(a)
+	}
+	ids := map[string]string{}
+	for name, m := range modes() {
+		a := g.send(call{method: "PUT", path: "/versions/k", body: []byte("bytes of " + name), header: m.write})
+		if ids[name] = a.header.Get("X-Amz-Version-Id"); a.status != 200 || ids[name] == "" {
+			t.Fatalf("%s: %v %v", name, a, a.header)
+		}
+	}
+	for name, m := range modes() {
+		got := g.send(call{method: "GET", path: "/versions/k", query: "versionId=" + ids[name], header: m.read})
+		if string(got.body) != "bytes of "+name {
+			t.Errorf("%s: %v %q", name, got, got.body)
+		}
+		wantShown(t, name, got.header, m.shown)
+		source := map[string]string{"X-Amz-Copy-Source": "/versions/k?versionId=" + ids[name]}
+		if a := g.send(call{method: "PUT", path: "/versions/copy", header: with(source, m.source, modes()["kms"].write)}); a.status != 200 || a.code != "" {
+			t.Errorf("%s: copied: %v", name, a)
+		}
+		if got := g.send(call{method: "GET", path: "/versions/copy"}); string(got.body) != "bytes of "+name || got.header.Get(sseKeyHeader) != "k" {
+			t.Errorf("%s: the copy is %q", name, got.body)
+		}
+	}
+}
