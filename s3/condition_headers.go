@@ -1,9 +1,7 @@
 package s3
 
 import (
-	"bytes"
 	"encoding/xml"
-	"io"
 	"math"
 	"net/http"
 	"strconv"
@@ -32,16 +30,24 @@ func describedBy(h http.Header) map[string]string {
 			if kept == nil {
 				kept = map[string]string{}
 			}
-			kept[name] = values[0]
+			kept[name] = said(name, values)[0]
 		}
 	}
 	return kept
 }
 
+// said is what a header says that came several times: grants count all, of anything else the first.
+func said(canonical string, values []string) []string {
+	if len(values) > 1 && strings.HasPrefix(canonical, "X-Amz-Grant-") {
+		return []string{strings.Join(values, ",")}
+	}
+	return values
+}
+
 // values are those of a header of the request, or of the one that began its upload.
 func (c *conditionKeys) values(canonical string) ([]string, error) {
-	if !describing(canonical) || !c.r.query.Has("uploadId") {
-		return c.r.Header[canonical], nil
+	if !describing(canonical) || c.r.op == nil || c.r.op.marker != "uploadId" { // the query may have an uploadId that is nothing to the operation
+		return said(canonical, c.r.Header[canonical]), nil
 	}
 	if c.begun == nil {
 		u, err := c.s.catalog.Upload(c.r.Context(), c.a.bucket, c.a.key, c.r.query.Get("uploadId"))
@@ -85,7 +91,8 @@ func (c *conditionKeys) newTags() (map[string]string, error) {
 		return nil, nil
 	}
 	if c.r.operation == "PutObjectTagging" {
-		return c.asks().tags, nil
+		asked, err := c.asks()
+		return asked.tags, err
 	}
 	values, err := c.values("X-Amz-Tagging")
 	if len(values) == 0 || err != nil {
@@ -103,7 +110,10 @@ func (c *conditionKeys) lock(name string) ([]string, error) {
 	values := func(canonical string) ([]string, error) { return c.values(canonical) }
 	switch c.r.operation {
 	case "PutObjectRetention", "PutObjectLegalHold":
-		values = func(canonical string) ([]string, error) { return c.unless(c.asks().headers[canonical]), nil }
+		values = func(canonical string) ([]string, error) {
+			asked, err := c.asks()
+			return c.unless(asked.headers[canonical]), err
+		}
 	}
 	if name != "object-lock-remaining-retention-days" {
 		return values(http.CanonicalHeaderKey("x-amz-" + name))
@@ -125,26 +135,24 @@ type asked struct {
 	headers map[string]string // as the header says it that does the same with PutObject
 }
 
-// asks reads the document of the request ahead of the operation, which reads it again and verifies it. It is empty when it is no such document.
-func (c *conditionKeys) asks() asked {
+// asks reads the document of the request ahead of the operation, which is given it again. It is empty when it is no such document, which the operation refuses.
+func (c *conditionKeys) asks() (asked, error) {
 	if c.body != nil {
-		return *c.body
+		return *c.body, nil
+	}
+	read, _, err := c.s.document(c.r, true)
+	if err != nil {
+		return asked{}, err
 	}
 	c.body = &asked{}
-	if n := c.r.ContentLength; n <= 0 || n > maxXML || c.r.auth.Payload.Chunked() {
-		return *c.body
-	}
-	read, err := io.ReadAll(&bodyReader{r: c.r, stall: c.s.o.StallTimeout, now: c.s.o.Now})
-	c.r.received = 0 // it is read again
-	c.r.Body = readAhead{io.MultiReader(bytes.NewReader(read), broken{err}), c.r.Body}
 	var d struct {
 		Tags            []tagging.Tag `xml:"TagSet>Tag"`
 		Mode            string
 		RetainUntilDate string
 		Status          string
 	}
-	if err != nil || xml.Unmarshal(read, &d) != nil {
-		return *c.body
+	if xml.Unmarshal(read, &d) != nil {
+		return *c.body, nil
 	}
 	c.body.tags = make(map[string]string, len(d.Tags))
 	for _, t := range d.Tags {
@@ -153,22 +161,5 @@ func (c *conditionKeys) asks() asked {
 		}
 	}
 	c.body.headers = map[string]string{"X-Amz-Object-Lock-Mode": d.Mode, "X-Amz-Object-Lock-Retain-Until-Date": d.RetainUntilDate, "X-Amz-Object-Lock-Legal-Hold": d.Status}
-	return *c.body
-}
-
-// readAhead is a body of which something was read already.
-type readAhead struct {
-	io.Reader
-	io.Closer
-}
-
-// broken ends a body as reading it ended: with its failure, or its end.
-type broken struct{ err error }
-
-// Read implements io.Reader.
-func (b broken) Read([]byte) (int, error) {
-	if b.err == nil {
-		return 0, io.EOF
-	}
-	return 0, b.err
+	return *c.body, nil
 }

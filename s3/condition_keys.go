@@ -33,8 +33,17 @@ type conditionKeys struct {
 
 var _ policy.Context = (*conditionKeys)(nil)
 
-// Values implements policy.Context.
+// Values implements policy.Context. Of a parameter or header that comes several times operations take the first, so policies judge that one alone.
 func (c *conditionKeys) Values(k policy.Key) ([]string, error) {
+	all, err := c.all(k)
+	if len(all) > 1 && k.Name != "s3:requestobjecttagkeys" {
+		all = all[:1]
+	}
+	return all, err
+}
+
+// all are the values of a key, as often as the request has them.
+func (c *conditionKeys) all(k policy.Key) ([]string, error) {
 	family, name, _ := strings.Cut(k.Name, ":")
 	if family == "aws" {
 		return c.global(name), nil

@@ -400,7 +400,23 @@ func contentMD5(h http.Header) ([]byte, error) {
 }
 
 // document reads a whole XML body of at most maxXML bytes and verifies it, but for the checksums in headers when those are about something else.
+// Read once, it is at hand again.
 func (s *Service) document(r *request, aboutBody bool) ([]byte, *payload, error) {
+	if r.read == nil {
+		body, p, err := s.readDocument(r, aboutBody)
+		r.read = &readDocument{body, p, err}
+	}
+	return r.read.body, r.read.payload, r.read.err
+}
+
+// readDocument is how reading a document ended.
+type readDocument struct {
+	body    []byte
+	payload *payload
+	err     error
+}
+
+func (s *Service) readDocument(r *request, aboutBody bool) ([]byte, *payload, error) {
 	p, err := s.payload(r, wants{unclaimed: !aboutBody})
 	if err != nil {
 		return nil, nil, err

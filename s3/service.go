@@ -155,6 +155,7 @@ type request struct {
 	lastRead    time.Time
 	byACL       atomic.Bool // an access control list allowed something
 	glance      glance
+	read        *readDocument // the document in the body, once it was read
 }
 
 // answer is an http.ResponseWriter that remembers what was sent, and gives the client a time limit from the first byte of the answer on.
