@@ -194,6 +194,7 @@ func (d logDelivery) Route(ctx context.Context, bucket string) (accesslog.Route,
 
 // Write implements accesslog.Delivery.
 func (d logDelivery) Write(ctx context.Context, route accesslog.Route, key string, body []byte) error {
+	ctx = catalog.WithCause(ctx, catalog.Cause{Event: eventOf("PutObject"), Principal: "gelato"})
 	source, err := d.s.catalog.Bucket(ctx, route.Source)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	bytes    *prometheus.CounterVec
 	lostLogs prometheus.Counter
+	told     *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
@@ -26,8 +27,9 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60}}, []string{"operation"}),
 		bytes:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gelato_s3_bytes_total", Help: "Bytes of S3 bodies by operation and direction."}, []string{"operation", "direction"}),
 		lostLogs: prometheus.NewCounter(prometheus.CounterOpts{Name: "gelato_s3_access_log_lost_total", Help: "Records of access logs that could not be delivered."}),
+		told:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gelato_s3_events_total", Help: "Events by target and how they ended: delivered, failed (and tried again), dropped."}, []string{"target", "outcome"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.bytes, m.lostLogs} {
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.bytes, m.lostLogs, m.told} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}
@@ -50,5 +52,12 @@ func (s *Service) lostRecords(records int, err error) {
 	s.logTrouble.Saw(context.Background(), err)
 	if s.metrics != nil {
 		s.metrics.lostLogs.Add(float64(records))
+	}
+}
+
+// events counts events by how they ended.
+func (m *metrics) events(target, outcome string, events int) {
+	if m != nil {
+		m.told.WithLabelValues(target, outcome).Add(float64(events))
 	}
 }

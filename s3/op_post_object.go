@@ -44,6 +44,7 @@ func (s *Service) postObject(w http.ResponseWriter, r *request) error {
 	if err := s.pays(w.Header(), r, r.b); err != nil {
 		return err
 	}
+	setCause(r) // now that it is known who sends the form
 	body, err := s.formPayload(r, postform.Limit(form.File, policy, maxObject))
 	if err != nil {
 		return err

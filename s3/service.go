@@ -31,6 +31,7 @@ import (
 	"github.com/opensds/gelato/s3/accesslog"
 	"github.com/opensds/gelato/s3/catalog"
 	"github.com/opensds/gelato/s3/keyring"
+	"github.com/opensds/gelato/s3/notify"
 	"github.com/opensds/gelato/s3/sigv4"
 	"github.com/opensds/gelato/s3/sse"
 )
@@ -57,10 +58,12 @@ type Options struct {
 	Keyring         *keyring.Ring // of SSE-S3 and SSE-KMS; nil: they are refused
 	// DefaultEncryption is what a bucket without an encryption configuration does: AES256, aws:kms, or nothing when empty.
 	DefaultEncryption string
-	PlainCustomerKeys bool                  // SSE-C over connections that others can read along
-	TrustedProxies    []netip.Prefix        // whose X-Forwarded-Proto is believed
-	Log               *slog.Logger          // discards when nil
-	AccessLogs        accesslog.Options     // of buckets with logging
+	PlainCustomerKeys bool                     // SSE-C over connections that others can read along
+	TrustedProxies    []netip.Prefix           // whose X-Forwarded-Proto is believed
+	Log               *slog.Logger             // discards when nil
+	AccessLogs        accesslog.Options        // of buckets with logging
+	Targets           map[string]notify.Target // of notifications, by the names that configurations use
+	Events            notify.Options
 	Metrics           prometheus.Registerer // no metrics when nil
 	Now               func() time.Time      // time.Now when nil
 }
@@ -274,6 +277,7 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
 	if err := s.admit(w, r); err != nil {
 		return err
 	}
+	setCause(r)
 	return s.conceal(w, r, op.handler(s, w, r))
 }
 

@@ -23,6 +23,8 @@ func (c *Catalog) Amend(ctx context.Context, b Bucket, key, versionID string, al
 		return ""
 	}
 	var of docstore.Rev
+	var now Object
+	ch.tellsAmend(causeOf(ctx), &now)
 	ch.make = func(base head) (head, error) {
 		o, current := ch.target(base, name(base))
 		switch {
@@ -37,7 +39,7 @@ func (c *Catalog) Amend(ctx context.Context, b Bucket, key, versionID string, al
 		if err := alter(&next); err != nil {
 			return head{}, err
 		}
-		of = o.Version
+		of, now = o.Version, next
 		if !current {
 			return ch.amended(base, next), nil
 		}

@@ -232,6 +232,7 @@ func (c *Catalog) CommitMany(ctx context.Context, items []CommitItem) []CommitRe
 			o := it.Put.Object
 			o.Location = it.Location
 			c.put(ch, o, it.Put.Parts, it.Put.Condition)
+			ch.tellsPut(ofJobs(EventCopy))
 			parts[ch] = it.Put.Parts
 			ch.maybe = true // an earlier call may have got as far as the head
 		case it.Relocate != nil:
@@ -354,6 +355,7 @@ func (c *Catalog) DeleteMany(ctx context.Context, b Bucket, items []DeleteItem) 
 	all := make([]*change, len(items))
 	for i, it := range items {
 		all[i] = c.newDelete(b, it.Key, "", Condition{IfRev: it.IfRev})
+		all[i].tellsDelete(ofJobs(EventRemoved), "")
 	}
 	for _, wave := range waves(all) {
 		c.carry(ctx, wave)

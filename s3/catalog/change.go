@@ -31,7 +31,9 @@ type change struct {
 	tried *head        // what the last compare-and-set would have put there
 	done  *head        // what was committed
 	of    docstore.Rev // the Version that it changes, where that was named
-	gone  Object       // the version that make deleted last, if it was named
+	cause Cause
+	tells func(n *note, base head) (about Object, event string, ok bool) // what others are told of it; nil: nothing
+	gone  Object                                                         // the version that make deleted last, if it was named
 }
 
 // rounds bounds how often one commit starts again because others changed the key meanwhile.
@@ -116,6 +118,7 @@ func (c *Catalog) anchor(ctx context.Context, all []*change) {
 		if ch.shape != nil {
 			ch.shape(n, ch.base)
 		}
+		ch.tell(n)
 		body, err := n.encode()
 		if err != nil {
 			ch.err = err
@@ -213,7 +216,8 @@ func (c *Catalog) reword(ctx context.Context, all []*change) {
 	var who []*change
 	for _, ch := range pending(all) {
 		n := ch.note
-		if ch.shape(&n, ch.base); n == ch.note {
+		ch.shape(&n, ch.base)
+		if ch.tell(&n); n == ch.note {
 			continue
 		}
 		old := n.docRev

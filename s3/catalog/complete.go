@@ -29,7 +29,7 @@ func (c *Catalog) CompleteUpload(ctx context.Context, b Bucket, key, uploadID st
 			if err != nil {
 				return Object{}, err
 			}
-			next.list = digest
+			next.list, next.cause = digest, causeOf(ctx)
 			if _, err := c.step(ctx, u, next); err != nil {
 				if stray := c.dropStray(ctx, next); stray != nil || !errs.Is(err, errs.FailedPrecondition) {
 					return Object{}, errors.Join(err, stray)

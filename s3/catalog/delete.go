@@ -10,6 +10,7 @@ import (
 // Delete implements API.
 func (c *Catalog) Delete(ctx context.Context, b Bucket, key, versionID string, cond Condition) (Deleted, error) {
 	ch := c.newDelete(b, key, versionID, cond)
+	ch.tellsDelete(causeOf(ctx), versionID)
 	c.carry(ctx, []*change{ch})
 	switch {
 	case ch.err == errAbsent:

@@ -76,6 +76,7 @@ func (c *Catalog) attempt(u uploadDoc, named bool, base head) *change {
 	ch := c.newPut(b, u.Key, u.Location, u.size, c.now().Add(c.opt.TTL))
 	ch.note.upload, ch.note.multi, ch.note.new.table = u.ID, true, u.table
 	ch.base = base
+	ch.tellsUpload(u)
 	return ch
 }
 
@@ -153,6 +154,7 @@ func (c *Catalog) newAttempt(ctx context.Context, u uploadDoc, h head) (uploadDo
 		return u, err
 	}
 	gone := err != nil || b.ID != u.Bucket.ID
+	u.Bucket.Settings = b.Settings
 	ch := c.attempt(u, !gone && b.Versioning == Enabled, h)
 	switch stale := c.look(ctx, []*change{ch}); {
 	case ch.err != nil:

@@ -196,6 +196,9 @@ func (c *Catalog) stateOf(ctx context.Context, all []*change) (changed []*change
 			continue
 		}
 		b, err := c.Bucket(ctx, ch.bucket.Name)
+		if err == nil && b.ID == ch.bucket.ID {
+			ch.bucket.Settings = b.Settings
+		}
 		switch {
 		case errs.Is(err, errs.NotFound) || err == nil && b.ID != ch.bucket.ID: // then what is committed is taken back
 		case err != nil:

@@ -307,7 +307,7 @@ func (cl *client) administer(ctx context.Context, bucket string) {
 	err := cl.c.DeleteBucket(ctx, bucket)
 	cl.r.log("%s deletes bucket %s: %v", cl.a.name, bucket, err)
 	if errs.Is(err, errs.NotFound) || err == nil {
-		_, err = cl.c.CreateBucket(ctx, Bucket{Name: bucket, Owner: "u", BackendID: "a"}, nil)
+		_, err = cl.c.CreateBucket(ctx, Bucket{Name: bucket, Owner: "u", BackendID: "a"}, modelSettings)
 		if err == nil && len(cl.r.buckets) == len(before) && !cl.a.dead {
 			cl.r.violate("%s made a bucket that is not there", cl.a.name)
 		}
@@ -330,6 +330,9 @@ func (cl *client) sweeper(ctx context.Context) {
 				seen[shard] = true
 				if err := cl.c.sweep(ctx, shard); err != nil {
 					cl.r.log("%s: sweep: %v", cl.a.name, err)
+				}
+				if err := cl.r.deliver(ctx, cl.c, shard); err != nil {
+					cl.r.log("%s: deliver: %v", cl.a.name, err)
 				}
 				clear(cl.c.retry)
 				if _, err := cl.c.collect(ctx, shard); err != nil {

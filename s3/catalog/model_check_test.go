@@ -70,7 +70,8 @@ type run struct {
 	onlyVersions bool                        // and little else: for bugs that show there
 	reads        bool                        // versions are mostly read and deleted
 	given        bool                        // a client deleted, overwrote or relocated the adopted object
-	broken       []string                    // violations
+	told         toldEvents
+	broken       []string // violations
 }
 
 // violate records what must never happen.
@@ -221,6 +222,11 @@ func (r *run) observeHead(op docstore.Op, before docstore.Doc) {
 		return
 	}
 	o, undo := r.attribute(key, old, now)
+	if bucketID, _ := cutHeadKey(key); undo || !r.alive[bucketID] {
+		r.told.owes(now.rev, nil)
+	} else {
+		r.told.owes(now.rev, o)
+	}
 	r.compare(key, o, undo)
 	if now.op() != old.op() {
 		r.shows[key] = append(r.shows[key], event{r.step, now.op()})

@@ -32,6 +32,7 @@ func TestPlantedBugs(t *testing.T) {
 		{"a version is inserted without a slot", fault{skipSlot: true}},
 		{"a slot is filled without a look at the head", fault{skipSlotCheck: true}},
 		{"garbage is collected without a look at the versions", fault{skipVersions: true}},
+		{"a note is settled without its event", fault{skipEvents: true}},
 		{"a version is absent if the first look misses it", fault{skipSecond: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -48,6 +48,7 @@ func newRun(rng *rand.Rand, seed uint64, verbose bool) *run {
 		history: map[string][]layersEvent{}, states: map[string][]stateEvent{}, alive: map[string]bool{}, late: map[string]*actor{},
 	}
 	r.rng, r.verbose = rng, verbose
+	r.told = toldEvents{owed: map[docstore.Rev]string{}, committed: map[docstore.Rev]bool{}, delivered: map[docstore.Rev]int{}}
 	r.jumps = []time.Duration{3 * time.Second, 40 * time.Second, 40 * time.Second, 10 * time.Minute, time.Hour + time.Minute, 3 * time.Hour}
 	pick := func(rates ...float64) float64 { return rates[rng.IntN(len(rates))] }
 	r.rates = rates{drop: pick(0, 0, 0.01, 0.03), unknown: pick(0, 0, 0.02), late: pick(0, 0, 0.01, 0.03), crash: pick(0, 0.003, 0.01), freeze: pick(0, 0.01, 0.03), jump: pick(0, 0.005, 0.02, 0.05)}
@@ -69,13 +70,14 @@ func (r *run) catalog(t *testing.T, f fault, rng *rand.Rand) *Catalog {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.SetNotifier(modelNotifier{})
 	return c
 }
 
 func (r *run) setUp(t *testing.T, c *Catalog) {
 	r.free = true
 	for _, name := range modelBuckets {
-		if _, err := c.CreateBucket(t.Context(), Bucket{Name: name, Owner: "u", BackendID: "a"}, nil); err != nil {
+		if _, err := c.CreateBucket(t.Context(), Bucket{Name: name, Owner: "u", BackendID: "a"}, modelSettings); err != nil {
 			t.Fatal(err)
 		}
 		if r.versioned && r.rng.IntN(3) > 0 {
@@ -101,7 +103,9 @@ func (r *run) cast(cats []*Catalog) {
 	add := func(name string, body func(ctx context.Context, cl *client)) {
 		c := cats[r.rng.IntN(len(cats))]
 		a := &actor{id: len(r.actors), name: fmt.Sprintf("%s%d", name, len(r.actors))}
-		a.body = func(ctx context.Context, a *actor) { body(ctx, &client{r: r, a: a, c: c}) }
+		a.body = func(ctx context.Context, a *actor) {
+			body(WithCause(ctx, Cause{Event: "Changed"}), &client{r: r, a: a, c: c})
+		}
 		r.actors = append(r.actors, a)
 	}
 	sweepers := 0
@@ -233,6 +237,11 @@ func (r *run) finish(t *testing.T, f fault) {
 			if _, err := c.collect(t.Context(), shard); err != nil {
 				r.violate("collect: %v", err)
 			}
+			for len(r.docs.coll(collEvents).keys) > 0 && r.waiting(shard) {
+				if err := r.deliver(t.Context(), c, shard); err != nil {
+					r.violate("deliver: %v", err)
+				}
+			}
 		}
 		time.Sleep(12 * time.Hour)
 	}
@@ -242,6 +251,7 @@ func (r *run) finish(t *testing.T, f fault) {
 		}
 	}
 	r.wantQuiet()
+	r.wantTold()
 }
 
 // TestModel runs many interleavings. GELATO_MODEL_SEED replays one and prints it; GELATO_MODEL_SECONDS sets how long it looks for others.

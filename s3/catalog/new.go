@@ -35,6 +35,8 @@ type Catalog struct {
 	opt    Options
 	log    *slog.Logger
 
+	notifier Notifier // nil: nobody is told of changes
+
 	cache bucketCache
 	wake  chan struct{}
 
@@ -93,5 +95,6 @@ type fault struct {
 	skipVersions  bool // collect what the head does not refer to
 	skipSecond    bool // do not read the head again when a version is missed
 	skipShift     bool // replace a head without finishing its shift
+	skipEvents    bool // settle notes without storing their events
 	noDeadline    bool // do not look at the clock before a commit: no bug, as safety does not rest on it
 }

@@ -44,6 +44,7 @@ type note struct {
 	adopt    bool      // the new object is adopted: there is a claim instead of a blob
 	moves    bool      // a relocation away from an adopted original
 	release  bool      // the same, and the original is to be deleted
+	told     told      // what others are told of it
 	undo     bool      // takes back what should not have been put: an adopted original is only let go
 }
 
@@ -91,6 +92,7 @@ func (n note) encode() ([]byte, error) {
 	w.flag("mo", n.moves)
 	w.flag("re", n.release)
 	w.flag("un", n.undo)
+	w.told(n.told)
 	return w.finish()
 }
 
@@ -156,6 +158,8 @@ func decodeNote(d docstore.Doc) (note, error) {
 			n.adopt = true
 		case "mo":
 			n.moves = true
+		case "e":
+			r.bad = !n.told.read(e.val) || r.bad
 		case "un":
 			n.undo = true
 		case "re":

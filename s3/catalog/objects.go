@@ -197,6 +197,7 @@ func (c *Catalog) Commit(ctx context.Context, w *Write, o Object, parts []Object
 		return Object{}, errs.Newf(errs.FailedPrecondition, "the write is committed already")
 	}
 	c.put(ch, o, parts, cond)
+	ch.tellsPut(causeOf(ctx))
 	one := []*change{ch}
 	c.prolong(ctx, one)
 	c.refresh(ctx, c.stateOf(ctx, one))

@@ -14,6 +14,9 @@ import (
 // uploadsPiece is the piece of work beside the shards: uploads that were left half done.
 const uploadsPiece = "uploads"
 
+// eventInterval is the pause between two passes where others are told of changes. A note is read when it is older than Options.Skew.
+const eventInterval = time.Second
+
 // maxDelay bounds the pause after passes that failed.
 const maxDelay = 30 * time.Second
 
@@ -43,13 +46,31 @@ func (c *Catalog) Run(ctx context.Context) error {
 func (c *Catalog) read(ctx context.Context, shard int) {
 	var group sync.WaitGroup
 	interval := min(c.opt.SweepInterval, max(c.opt.GarbageGrace, time.Second))
-	group.Go(func() {
-		c.every(ctx, "the journal cannot be read", interval, func(ctx context.Context) (time.Time, error) { return time.Time{}, c.sweep(ctx, shard) })
-	})
+	group.Go(func() { c.readJournal(ctx, shard, interval) })
+	if c.notifier != nil {
+		group.Go(func() { c.notifier.Deliver(ctx, shard) })
+	}
 	group.Go(func() {
 		c.every(ctx, "garbage cannot be collected", interval, func(ctx context.Context) (time.Time, error) { return c.collect(ctx, shard) })
 	})
 	group.Wait()
+}
+
+// readJournal settles notes. Where others are told of changes it passes more often, but says no more often up to when the shard was read.
+func (c *Catalog) readJournal(ctx context.Context, shard int, interval time.Duration) {
+	tick := interval
+	if c.notifier != nil {
+		tick = min(interval, eventInterval)
+	}
+	marked := time.Time{}
+	c.every(ctx, "the journal cannot be read", tick, func(ctx context.Context) (time.Time, error) {
+		cutoff, err := c.settleAll(ctx, shard)
+		if err != nil || cutoff.IsZero() || tick < interval && time.Since(marked) < interval {
+			return time.Time{}, err
+		}
+		marked = time.Now()
+		return time.Time{}, c.markAsOf(ctx, shard, cutoff)
+	})
 }
 
 // every calls pass at once, then after each interval, when the pass asked to be called, and when Poke is called, until ctx ends. A pass that

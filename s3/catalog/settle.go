@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,6 +20,15 @@ const (
 // sweep is one pass of a shard's journal reader. Every step is a compare-and-set or harmless when repeated, so that two readers
 // may overlap for a moment; the one whose ledger moved on stops.
 func (c *Catalog) sweep(ctx context.Context, shard int) error {
+	cutoff, err := c.settleAll(ctx, shard)
+	if cutoff.IsZero() || err != nil {
+		return err
+	}
+	return c.markAsOf(ctx, shard, cutoff)
+}
+
+// settleAll settles what it can of a shard. It returns the time up to which no note is left, the zero Time if some are.
+func (c *Catalog) settleAll(ctx context.Context, shard int) (time.Time, error) {
 	cutoff := c.now().Add(-c.opt.Skew) // fixed before the listing
 	from := shardPrefix(shard)
 	to := from + fmt.Sprintf("%016x", cutoff.UnixNano())
@@ -26,7 +36,7 @@ func (c *Catalog) sweep(ctx context.Context, shard int) error {
 	for {
 		docs, err := c.docs.List(ctx, collJournal, docstore.Range{From: from, To: to, Limit: c.opt.page})
 		if err != nil {
-			return fmt.Errorf("list journal: %w", err)
+			return time.Time{}, fmt.Errorf("list journal: %w", err)
 		}
 		if len(docs) == 0 {
 			break
@@ -34,7 +44,7 @@ func (c *Catalog) sweep(ctx context.Context, shard int) error {
 		after := docstore.After(docs[len(docs)-1].Key)
 		whole, err := c.settlePage(ctx, shard, docs, from, after)
 		if err != nil {
-			return err
+			return time.Time{}, err
 		}
 		all = all && whole
 		if len(docs) < c.opt.page {
@@ -43,9 +53,9 @@ func (c *Catalog) sweep(ctx context.Context, shard int) error {
 		from = after
 	}
 	if !all {
-		return nil
+		return time.Time{}, nil
 	}
-	return c.markAsOf(ctx, shard, cutoff)
+	return cutoff, nil
 }
 
 // settlePage settles one page of notes. The order in which it reads matters:
@@ -130,6 +140,9 @@ func (c *Catalog) settleBucket(ctx context.Context, shard int, book *ledger, not
 		return !s.left, nil
 	}
 	if err := c.owe(ctx, s); err != nil {
+		return false, err
+	}
+	if err := c.publish(ctx, shard, s.committed); err != nil {
 		return false, err
 	}
 	book.applied = nil

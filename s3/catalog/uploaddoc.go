@@ -38,6 +38,7 @@ type uploadDoc struct {
 	sums     map[string][]byte
 	modified time.Time
 	cond     Condition
+	cause    Cause
 
 	nativeETag string       // of the completed blob; empty: not completed natively yet
 	attempt    docstore.Rev // the note under which the object is being committed
@@ -80,6 +81,9 @@ func (u uploadDoc) doc() (docstore.Doc, error) {
 		w.flag("ia", u.cond.IfAbsent)
 		w.str("ie", u.cond.IfETag)
 		w.str("in", u.cond.IfNotETag)
+		w.doc("why")
+		w.cause(u.cause)
+		w.end()
 		w.str("ne", u.nativeETag)
 		w.str("at", string(u.attempt))
 		w.str("ab", string(u.base))
@@ -110,6 +114,12 @@ func decodeUpload(d docstore.Doc) (uploadDoc, error) {
 				good = u.attribute(e)
 			}
 			good = good && !a.bad
+		case "why":
+			why := nested(e.val)
+			for e, ok := why.next(); ok; e, ok = why.next() {
+				u.cause.field(e)
+			}
+			good = !why.bad
 		case "o":
 			u.Initiator = e.str()
 		case "ow":

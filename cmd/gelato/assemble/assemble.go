@@ -57,6 +57,8 @@ type Options struct {
 	ObjectOwnership string        // s3: of new buckets whose creator does not say
 	GarbageGrace    time.Duration // s3: how long replaced bytes stay
 	SweepInterval   time.Duration // s3: between two passes of the journal's readers
+	NotifyTargets   []string      // s3: NAME=URL of what notifications are sent to
+	NotifyTokens    []string      // s3: NAME=FILE of the tokens of webhooks
 	AccessLogAge    time.Duration // s3: how old records of access logs get before they are written
 	WriteTTL        time.Duration // s3: how long a write goes on without being renewed
 	LeaseTTL        time.Duration // dataflow: how long a lost datamover holds its tasks

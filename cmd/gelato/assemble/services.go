@@ -62,24 +62,31 @@ func API(_ context.Context, d Deps, o Options) (*Service, error) {
 }
 
 // S3 builds the S3 front end and the catalog behind it. It needs State, Cluster, Box, Stores, Peers.Backend and Peers.API.
-func S3(_ context.Context, d Deps, o Options) (*Service, error) {
+func S3(ctx context.Context, d Deps, o Options) (*Service, error) {
 	log := d.Telemetry.Log.With("service", "s3")
 	heads, err := catalog.New(d.State, d.Stores, blob.TagOf(d.Cluster), catalog.Options{TTL: o.WriteTTL, SweepInterval: o.SweepInterval,
 		GarbageGrace: o.GarbageGrace, LeaseTTL: o.leader(), Log: log})
 	if err != nil {
 		return nil, err
 	}
+	told, err := openTargets(ctx, o.NotifyTargets, o.NotifyTokens, d.Telemetry)
+	if err != nil {
+		return nil, err
+	}
 	front, err := s3.New(s3.Deps{Catalog: heads, Places: d.Stores, Backends: backendpb.NewBackendsClient(d.Peers.Backend),
 		Identity: identitypb.NewIdentityClient(d.Peers.API), Secrets: d.Box},
 		s3.Options{Region: o.Region, Domains: o.Domains, Websites: o.Websites, RefuseV2: o.RefuseSigV2, ObjectOwnership: o.ObjectOwnership, Keyring: d.Keyring, DefaultEncryption: o.Encryption.Default,
-			PlainCustomerKeys: o.Encryption.Plain, TrustedProxies: o.Encryption.Proxies, AccessLogs: accesslog.Options{Age: o.AccessLogAge}, Log: log, Metrics: d.Telemetry.Registry})
+			PlainCustomerKeys: o.Encryption.Plain, TrustedProxies: o.Encryption.Proxies, AccessLogs: accesslog.Options{Age: o.AccessLogAge}, Targets: told.byName, Log: log, Metrics: d.Telemetry.Registry})
 	if err != nil {
 		return nil, err
+	}
+	if n := front.Notifier(heads); n != nil {
+		heads.SetNotifier(n)
 	}
 	return &Service{Name: "s3", Register: func(g grpc.ServiceRegistrar) {
 		catalogrpc.New(heads, catalogrpc.Options{Log: log, Encrypts: o.Encryption.Default != ""}).Register(g)
 	},
-		Handler: front.Handler(), Loops: []run.Part{{Name: "catalog", Run: heads.Run, Drain: Drain}, {Name: "s3", Run: front.Run, Drain: Drain}}}, nil
+		Handler: front.Handler(), Loops: []run.Part{{Name: "catalog", Run: heads.Run, Drain: Drain}, {Name: "s3", Run: front.Run, Drain: Drain}, told.loop()}}, nil
 }
 
 // Dataflow builds the service of plans and jobs. It needs State, Peers.S3 and Peers.Backend.

@@ -101,6 +101,8 @@ func (s *settings) own(f *pflag.FlagSet) {
 		s.encryption.Add(f, "; `gelato kms init` makes one. Empty: both are refused")
 		f.DurationVar(&s.o.GarbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 		f.DurationVar(&s.o.SweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
+		f.StringSliceVar(&s.o.NotifyTargets, "notify-target", nil, "what notifications are sent to: NAME=https://HOST/PATH or NAME=kafka://HOST:PORT/TOPIC")
+		f.StringSliceVar(&s.o.NotifyTokens, "notify-token-file", nil, "bearer tokens of webhooks: NAME=FILE, mode 0600")
 		f.DurationVar(&s.o.AccessLogAge, "access-log-age", 5*time.Minute, "how old records of access logs may be when they are written as an object")
 		f.DurationVar(&s.o.WriteTTL, "write-ttl", 30*time.Second, "how long a write may be out of touch before it is given up")
 		f.DurationVar(&s.o.LeaderTTL, "leader-ttl", lease.DefaultTTL, "how soon the journal shards of a lost process are taken over")

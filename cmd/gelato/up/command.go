@@ -26,6 +26,7 @@ type settings struct {
 	sigV2                                      bool
 	garbageGrace, sweepInterval, ttl, writeTTL time.Duration
 	accessLogAge                               time.Duration
+	notifyTargets, notifyTokens                []string
 	masterKeyFile                              string
 	encryption                                 assemble.EncryptionFlags
 	logLevel, logFormat                        string
@@ -54,6 +55,8 @@ func Command() *cobra.Command {
 	f.DurationVar(&s.garbageGrace, "garbage-grace", time.Hour, "how long replaced bytes stay, for reads under way")
 	f.DurationVar(&s.sweepInterval, "sweep-interval", time.Minute, "how often garbage is collected")
 	f.DurationVar(&s.ttl, "lease-ttl", 30*time.Second, "how soon the work of a lost process is taken over")
+	f.StringSliceVar(&s.notifyTargets, "notify-target", nil, "what notifications are sent to: NAME=https://HOST/PATH or NAME=kafka://HOST:PORT/TOPIC")
+	f.StringSliceVar(&s.notifyTokens, "notify-token-file", nil, "bearer tokens of webhooks: NAME=FILE, mode 0600")
 	f.DurationVar(&s.accessLogAge, "access-log-age", 5*time.Minute, "how old records of access logs may be when they are written as an object")
 	f.DurationVar(&s.writeTTL, "write-ttl", 30*time.Second, "how long a write to a bucket may be out of touch before it is given up")
 	f.StringVar(&s.masterKeyFile, "master-key-file", "", "file of the key that seals credentials, made when absent (default DIR/master.key)")

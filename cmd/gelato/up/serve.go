@@ -81,7 +81,7 @@ func serve(ctx context.Context, s settings, tel *telemetry.Telemetry, out io.Wri
 	defer deps.Stores.Close()
 	o := assemble.Options{RootAccess: access, RootSecret: secret, LocalDir: filepath.Join(s.data, backend.LocalName),
 		Region: s.region, Domains: s.domains, Websites: s.websites, RefuseSigV2: !s.sigV2, ObjectOwnership: s.ownership, Encryption: encryption, GarbageGrace: s.garbageGrace, SweepInterval: s.sweepInterval,
-		LeaseTTL: s.ttl, WriteTTL: s.writeTTL, AccessLogAge: s.accessLogAge}
+		LeaseTTL: s.ttl, WriteTTL: s.writeTTL, AccessLogAge: s.accessLogAge, NotifyTargets: s.notifyTargets, NotifyTokens: s.notifyTokens}
 	handlers := map[string]http.Handler{}
 	for _, name := range assemble.Names() {
 		service, err := assemble.Build(ctx, name, deps, o)
