@@ -16,6 +16,7 @@
 //	journal    <shard>/<note id>                    notes: changes that were begun
 //	usage      <shard>/<bucketId>                   ledger: sums by backend, and the notes applied last
 //	usage      <shard>                              up to when the shard was read
+//	events     <shard>/<target>/<revision>          what others are to be told of (outboxes)
 //	garbage    <shard>/<due>/<blob id>              blobs to delete
 //	uploads    <bucketId>, <key>, <upload id>       multipart uploads (joined so that they sort by key, then by id)
 //	parts      <upload id>/<n>                      their parts
@@ -77,7 +78,8 @@
 //  3. Of the others, those that are closed, or whose deadline passed, are closed first, by compare-and-set, and then fenced: if the head still has the
 //     base's revision it is given another one (or, a writer's tombstone, removed). From then on the commit cannot succeed.
 //  4. Live objects in a bucket that is gone are taken back (see step 5 above; the writer may have died).
-//  5. Garbage is listed: the old side's blob of a committed note, the new side's of a dead one.
+//  5. Garbage is listed: the old side's blob of a committed note, the new side's of a dead one. Events of committed notes are stored in the outboxes
+//     of their targets: again, if the next step fails and another pass does it, perhaps after they were delivered.
 //  6. The ledger is replaced, with the new sums and the ids of all settled notes. This is the one moment in which they count.
 //  7. Tombstones of settled deletes, then the notes, are deleted. The next batch begins by making sure that they are.
 //
