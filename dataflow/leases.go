@@ -262,7 +262,7 @@ func (s *Service) giveUp(ctx context.Context, id taskID, old docstore.Item[lease
 	reason := fmt.Sprintf("given up: %d datamovers ended while they held the task", s.o.MaxDeaths)
 	outcomes := make([]*dataflowpb.Outcome, len(entries))
 	for i, e := range entries {
-		outcomes[i] = &dataflowpb.Outcome{Key: e.GetKey(), Bytes: e.GetSize(), Outcome: failed, Reason: reason}
+		outcomes[i] = &dataflowpb.Outcome{Key: e.GetKey(), VersionId: e.GetVersionId(), Bytes: e.GetSize(), Outcome: failed, Reason: reason}
 	}
 	l := old.Value
 	l.State, l.Epoch, l.Owner, l.Deaths, l.Beat = held, l.Epoch+1, s.o.Owner, l.Deaths+1, 0
@@ -282,15 +282,16 @@ func (s *Service) giveUp(ctx context.Context, id taskID, old docstore.Item[lease
 
 // complete refuses a report that does not say what became of each entry.
 func complete(entries []*dataflowpb.Entry, outcomes []*dataflowpb.Outcome, stopped bool) error {
-	left := make(map[string]bool, len(entries))
+	type version struct{ key, id string }
+	left := make(map[version]bool, len(entries))
 	for _, e := range entries {
-		left[e.GetKey()] = true
+		left[version{e.GetKey(), e.GetVersionId()}] = true
 	}
 	for _, o := range outcomes {
-		if !left[o.GetKey()] {
+		if !left[version{o.GetKey(), o.GetVersionId()}] {
 			return errs.Newf(errs.InvalidArgument, "a report names a key that the task does not have, or twice")
 		}
-		delete(left, o.GetKey())
+		delete(left, version{o.GetKey(), o.GetVersionId()})
 		switch o.GetOutcome() {
 		case copied, skipped, failed:
 		default:

@@ -14,9 +14,7 @@ import (
 func (a *attempt) set(i int, o *dataflowpb.Outcome) {
 	e := a.task.GetEntries()[i]
 	o.Key = e.GetKey()
-	if a.plan.GetSource().GetBucket() != "" {
-		o.VersionId = "null" // buckets are not versioned
-	}
+	o.VersionId = e.GetVersionId()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.outcomes[i] = o

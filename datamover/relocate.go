@@ -87,11 +87,11 @@ func (a *attempt) slot(ctx context.Context, size int64) (release func(), ok bool
 	}, true
 }
 
-// heads reads heads of a bucket; the ones that are not there are nil.
-func (a *attempt) heads(ctx context.Context, bucket string, keys []string, parts bool) ([]*catalogpb.Object, error) {
+// heads reads objects of a bucket, the current ones or the versions that are named; the ones that are not there are nil.
+func (a *attempt) heads(ctx context.Context, bucket string, keys, versions []string, parts bool) ([]*catalogpb.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, catalogLimit)
 	defer cancel()
-	r, err := a.Catalog.Get(ctx, &catalogpb.GetRequest{Bucket: bucket, Keys: keys, Parts: parts})
+	r, err := a.Catalog.Get(ctx, &catalogpb.GetRequest{Bucket: bucket, Keys: keys, VersionIds: versions, Parts: parts})
 	if err != nil {
 		return nil, ofService(err)
 	}
@@ -103,21 +103,26 @@ func (a *attempt) heads(ctx context.Context, bucket string, keys []string, parts
 		switch err := problem(item.GetFailure()); {
 		case err == nil:
 			heads[i] = item.GetObject()
-		case !errs.Is(err, errs.NotFound):
+		case !errs.Is(err, errs.NotFound) && errs.ReasonOf(err) != "MethodNotAllowed": // a delete marker took its place
 			return nil, ofService(fmt.Errorf("read head: %w", err))
 		}
 	}
 	return heads, nil
 }
 
-// sourceHeads reads the heads of a run of entries into heads.
-func (a *attempt) sourceHeads(heads []*catalogpb.Object) func(context.Context, []int) error {
+// sourceHeads reads the objects of a run of entries into heads: with versions those that the entries name, else the current ones.
+func (a *attempt) sourceHeads(heads []*catalogpb.Object, versions bool) func(context.Context, []int) error {
 	return func(ctx context.Context, run []int) error {
 		keys := make([]string, len(run))
+		var ids []string
 		for n, i := range run {
-			keys[n] = a.task.GetEntries()[i].GetKey()
+			e := a.task.GetEntries()[i]
+			keys[n] = e.GetKey()
+			if versions {
+				ids = append(ids, e.GetVersionId())
+			}
 		}
-		got, err := a.heads(ctx, a.plan.GetSource().GetBucket(), keys, false)
+		got, err := a.heads(ctx, a.plan.GetSource().GetBucket(), keys, ids, false)
 		for n := range got {
 			heads[run[n]] = got[n]
 		}
@@ -128,10 +133,10 @@ func (a *attempt) sourceHeads(heads []*catalogpb.Object) func(context.Context, [
 // relocate moves the bytes of a bucket's objects and leaves everything else as it is.
 func (a *attempt) relocate(ctx context.Context) error {
 	heads := make([]*catalogpb.Object, len(a.task.GetEntries()))
-	return a.each(ctx, a.sourceHeads(heads), func(ctx context.Context, i int) { a.relocateOne(ctx, i, heads[i]) })
+	return a.each(ctx, a.sourceHeads(heads, true), func(ctx context.Context, i int) { a.relocateOne(ctx, i, heads[i]) })
 }
 
-// relocateOne brings one object to the destination, in whatever version it has by then.
+// relocateOne brings one version to the destination; the null version in whatever form it has by then.
 func (a *attempt) relocateOne(ctx context.Context, i int, head *catalogpb.Object) {
 	var absent absence
 	for n := 1; ; n++ {
@@ -141,7 +146,7 @@ func (a *attempt) relocateOne(ctx context.Context, i int, head *catalogpb.Object
 		}
 		again := isSourceChange(err)
 		if again || isSourceGone(err) {
-			moved, e := a.refresh(ctx, &head)
+			moved, e := a.refresh(ctx, &head, head.GetVersionId())
 			switch {
 			case e != nil:
 				err = e
@@ -168,10 +173,10 @@ func (a *attempt) relocateOne(ctx context.Context, i int, head *catalogpb.Object
 	}
 }
 
-// refresh reads a head again and reports whether its bytes are other ones, or elsewhere.
-func (a *attempt) refresh(ctx context.Context, head **catalogpb.Object) (moved bool, err error) {
+// refresh reads a version again, the current one when versionID is empty, and reports whether its bytes are other ones, or elsewhere.
+func (a *attempt) refresh(ctx context.Context, head **catalogpb.Object, versionID string) (moved bool, err error) {
 	old := *head
-	fresh, err := a.heads(ctx, old.GetBucket(), []string{old.GetKey()}, false)
+	fresh, err := a.heads(ctx, old.GetBucket(), []string{old.GetKey()}, []string{versionID}, false)
 	if err != nil {
 		return false, err
 	}
@@ -239,7 +244,7 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 	if shown == "" && head.GetStorageClass() != "" { // "" would leave it as it is
 		shown = adapters.StandardClass
 	}
-	t.o = adapters.PutOptions{Headers: headersOf(head.GetHeaders()), Metadata: blob.Describe(head.GetMetadata(), head.GetBucket(), head.GetKey(), "null", t.key), StorageClass: class}
+	t.o = adapters.PutOptions{Headers: headersOf(head.GetHeaders()), Metadata: blob.Describe(head.GetMetadata(), head.GetBucket(), head.GetKey(), head.GetVersionId(), t.key), StorageClass: class}
 	c, err := a.copyObject(ctx, f, t, &a.moving)
 	if err != nil {
 		a.writes.abandon(ctx, g)
@@ -248,7 +253,7 @@ func (a *attempt) tryRelocate(ctx context.Context, i int, head *catalogpb.Object
 	defer a.moving.Add(-f.size)
 	g.Location.NativeEtag = c.info.ETag
 	_, err = a.writes.commit(ctx, g, &catalogpb.CommitRequest_Item{Location: g.GetLocation(), Change: &catalogpb.CommitRequest_Item_Relocate{Relocate: &catalogpb.CommitRequest_Relocate{
-		FromBackendId: loc.GetBackendId(), FromNativeKey: loc.GetNativeKey(), FromNativeEtag: loc.GetNativeEtag(),
+		Version: head.GetVersion(), FromBackendId: loc.GetBackendId(), FromNativeKey: loc.GetNativeKey(), FromNativeEtag: loc.GetNativeEtag(),
 		Crc64: c.crc, StorageClass: shown, ReleaseSource: a.plan.GetOptions().GetReleaseSource(),
 	}}}, a.alive)
 	if err != nil {

@@ -27,7 +27,7 @@ func (a *attempt) transfer(ctx context.Context) error {
 	heads := make([]*catalogpb.Object, len(a.task.GetEntries()))
 	prepare := func(context.Context, []int) error { return nil }
 	if a.plan.GetSource().GetBucket() != "" {
-		prepare = a.sourceHeads(heads)
+		prepare = a.sourceHeads(heads, false)
 	}
 	return a.each(ctx, prepare, func(ctx context.Context, i int) { a.transferOne(ctx, i, heads[i]) })
 }
@@ -131,7 +131,7 @@ func (a *attempt) fromBucket(ctx context.Context, j *journey, head *catalogpb.Ob
 		return nil
 	}
 	if head.GetPartCount() > 0 && a.plan.GetDestination().GetBucket() != "" { // part tables are long: one at a time
-		full, err := a.heads(ctx, head.GetBucket(), []string{head.GetKey()}, true)
+		full, err := a.heads(ctx, head.GetBucket(), []string{head.GetKey()}, nil, true)
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (a *attempt) fromBucket(ctx context.Context, j *journey, head *catalogpb.Ob
 func (a *attempt) again(ctx context.Context, j *journey, err error) (bool, error) {
 	if j.origin.head != nil {
 		head := j.origin.head
-		moved, e := a.refresh(ctx, &head)
+		moved, e := a.refresh(ctx, &head, "")
 		if e != nil {
 			return false, e
 		}
@@ -257,7 +257,7 @@ func (a *attempt) decide(ctx context.Context, j *journey) (settled bool, err err
 // lookAt describes what is at a key of the destination. An empty tag: nothing.
 func (a *attempt) lookAt(ctx context.Context, key string) (v overwrite.Version, tag, backend string, err error) {
 	if bucket := a.plan.GetDestination().GetBucket(); bucket != "" {
-		heads, err := a.heads(ctx, bucket, []string{key}, false)
+		heads, err := a.heads(ctx, bucket, []string{key}, nil, false)
 		if err != nil || heads[0] == nil {
 			return v, "", "", err
 		}

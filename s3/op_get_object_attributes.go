@@ -41,6 +41,8 @@ func (s *Service) getObjectAttributes(w http.ResponseWriter, r *request) error {
 		}
 		return err
 	}
+	setVersion(w.Header(), r.b, o)
+	w.Header()["Last-Modified"] = []string{o.Modified.UTC().Format(http.TimeFormat)}
 	if _, err := s.decryptionOf(r, ownKey(), o); err != nil {
 		return err
 	}

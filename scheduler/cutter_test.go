@@ -58,7 +58,7 @@ func TestTasksAreCutByCountBytesAndText(t *testing.T) {
 		last := ""
 		for i, size := range x.sizes {
 			key := fmt.Sprintf("%0*d", x.keyLen, i)
-			o := object{key: key, Version: overwrite.Version{Size: size}}
+			o := object{key: key, cursor: key, Version: overwrite.Version{Size: size}}
 			var err error
 			if size < 0 {
 				err = c.take(t.Context(), o, nil, &dataflowpb.Outcome{Key: key})

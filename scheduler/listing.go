@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sort"
@@ -21,6 +22,8 @@ type object struct {
 	overwrite.Version
 	tag     string // the head's revision, or the native ETag
 	version string // of an object of a bucket
+	id      string // its version id, as clients see it
+	cursor  string // where the listing goes on behind it
 	backend string // id of the backend where it lies
 }
 
@@ -34,16 +37,16 @@ type page struct {
 // lister lists what sorts after a key below a fixed prefix, in key order.
 type lister func(ctx context.Context, after string) (page, error)
 
-// ofBucket lists the objects of a bucket.
-func (d *driver) ofBucket(bucket, prefix string) lister {
+// ofBucket lists the objects of a bucket: the current ones, or all versions.
+func (d *driver) ofBucket(bucket, prefix string, versions bool) lister {
 	return func(ctx context.Context, after string) (page, error) {
-		r, err := d.Catalog.List(ctx, &catalogpb.ListRequest{Bucket: bucket, Prefix: prefix, After: after, Limit: pageSize})
+		r, err := d.Catalog.List(ctx, &catalogpb.ListRequest{Bucket: bucket, Prefix: prefix, After: after, Limit: pageSize, Versions: versions})
 		if err != nil {
 			return page{}, fmt.Errorf("list bucket: %w", err)
 		}
 		p := page{next: r.GetNextAfter(), more: r.GetMore(), objects: make([]object, 0, len(r.GetObjects()))}
 		for _, o := range r.GetObjects() {
-			x := object{key: o.GetKey(), tag: o.GetRev(), version: o.GetVersion(), backend: o.GetLocation().GetBackendId(),
+			x := object{key: o.GetKey(), tag: o.GetRev(), version: o.GetVersion(), id: o.GetVersionId(), cursor: cmp.Or(o.GetCursor(), o.GetKey()), backend: o.GetLocation().GetBackendId(),
 				Version: overwrite.Version{Size: o.GetSize(), Modified: o.GetLastModified().AsTime(), ETag: o.GetEtag(), CRC64: o.Crc64}}
 			p.objects = append(p.objects, x)
 		}
@@ -68,7 +71,7 @@ func (d *driver) ofBackend(ctx context.Context, id, prefix string) (lister, erro
 		for _, o := range r.Objects {
 			p.next = o.Key
 			if !isOwn(o.Key) {
-				p.objects = append(p.objects, object{key: o.Key, tag: o.ETag, backend: id, Version: versionOf(o)})
+				p.objects = append(p.objects, object{key: o.Key, cursor: o.Key, tag: o.ETag, backend: id, Version: versionOf(o)})
 			}
 		}
 		return p, nil

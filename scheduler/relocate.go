@@ -17,7 +17,7 @@ import (
 // more. Uploads are waited for as long as Options.Uploads says, then the job fails: it must not be called succeeded.
 // Where the placement stays, new objects go anywhere, and one pass speaks for all that was there when it began.
 func (d *driver) relocatePass(ctx context.Context, j *dataflowpb.Job) (*dataflowpb.Job, error) {
-	var leaveOut map[string]bool
+	var leaveOut map[failure]bool
 	var err error
 	quiet, first, switched := false, j.GetPass() == 1, d.switches()
 	placed := make(chan error, 1)
@@ -133,15 +133,18 @@ func (d *driver) switches() bool {
 		(f == nil || f.MinSize == nil && f.MaxSize == nil) && f.GetOlderThan() == "" && f.GetNewerThan() == ""
 }
 
-// failures names the objects of the job that failed so far.
-func (d *driver) failures(ctx context.Context) (map[string]bool, error) {
+// failure names a version that failed.
+type failure struct{ key, id string }
+
+// failures names the versions of the job that failed so far.
+func (d *driver) failures(ctx context.Context) (map[failure]bool, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := d.Dataflow.Report(ctx, &dataflowpb.ReportRequest{JobId: d.id, FailuresOnly: true})
 	if err != nil {
 		return nil, fmt.Errorf("read failures: %w", err)
 	}
-	keys := make(map[string]bool)
+	keys := make(map[failure]bool)
 	for len(keys) <= maxFailures {
 		o, err := stream.Recv()
 		if err == io.EOF {
@@ -150,7 +153,7 @@ func (d *driver) failures(ctx context.Context) (map[string]bool, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read failures: %w", err)
 		}
-		keys[o.GetKey()] = true
+		keys[failure{o.GetKey(), o.GetVersionId()}] = true
 	}
 	return keys, nil
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // walk lists the source from the job's cursor to the end and adds tasks. leaveOut names objects that are passed over.
-func (d *driver) walk(ctx context.Context, j *dataflowpb.Job, leaveOut map[string]bool) (*dataflowpb.Job, error) {
+func (d *driver) walk(ctx context.Context, j *dataflowpb.Job, leaveOut map[failure]bool) (*dataflowpb.Job, error) {
 	scope, err := newScope(d.plan)
 	if err != nil || scope.empty {
 		return j, err
@@ -36,7 +36,7 @@ func (d *driver) walk(ctx context.Context, j *dataflowpb.Job, leaveOut map[strin
 			return c.job, err
 		}
 		for _, o := range p.objects {
-			if leaveOut[o.key] || !scope.has(o.key, o.Size, o.Modified) {
+			if leaveOut[failure{o.key, o.id}] || !scope.has(o.key, o.Size, o.Modified) {
 				continue
 			}
 			entry, skip, err := d.judge(ctx, o, dest, j.GetPass())
@@ -54,7 +54,8 @@ func (d *driver) walk(ctx context.Context, j *dataflowpb.Job, leaveOut map[strin
 
 func (d *driver) sourceList(ctx context.Context, prefix string) (lister, error) {
 	if b := d.plan.GetSource().GetBucket(); b != "" {
-		return d.ofBucket(b, prefix), nil
+		// To relocate is to move every version: a backend is to be left empty. The other modes take what is current.
+		return d.ofBucket(b, prefix, d.plan.GetMode() == "relocate"), nil
 	}
 	return d.ofBackend(ctx, d.source, prefix)
 }
@@ -66,7 +67,7 @@ func (d *driver) destination(ctx context.Context) (*lookup, error) {
 	case d.plan.GetMode() != "copy" && d.plan.GetMode() != "move", overwrite.Rule(d.plan.GetOptions().GetOverwrite()) == overwrite.Always:
 		return nil, nil
 	case to.GetBucket() != "":
-		return &lookup{list: d.ofBucket(to.GetBucket(), to.GetPrefix())}, nil
+		return &lookup{list: d.ofBucket(to.GetBucket(), to.GetPrefix(), false)}, nil
 	}
 	list, err := d.ofBackend(ctx, d.dest, to.GetPrefix())
 	return &lookup{list: list}, err
@@ -76,7 +77,7 @@ func (d *driver) destination(ctx context.Context) (*lookup, error) {
 func (d *driver) judge(ctx context.Context, o object, dest *lookup, pass int32) (*dataflowpb.Entry, *dataflowpb.Outcome, error) {
 	entry := &dataflowpb.Entry{Key: o.key, Size: o.Size}
 	if d.plan.GetSource().GetBucket() != "" {
-		entry.Rev, entry.Version, entry.BackendId = o.tag, o.version, o.backend
+		entry.Rev, entry.Version, entry.VersionId, entry.BackendId = o.tag, o.version, o.id, o.backend
 	} else {
 		entry.Etag, entry.ModTime = o.tag, timestamppb.New(o.Modified)
 	}
@@ -118,16 +119,8 @@ func (d *driver) judge(ctx context.Context, o object, dest *lookup, pass int32) 
 
 // skip makes the report line of an object that needs no work.
 func (d *driver) skip(ctx context.Context, o object, destBackend string, destCRC *uint64, reason string) *dataflowpb.Outcome {
-	return &dataflowpb.Outcome{Key: o.key, VersionId: d.version(), Bytes: o.Size, Outcome: "skipped", Reason: reason,
+	return &dataflowpb.Outcome{Key: o.key, VersionId: o.id, Bytes: o.Size, Outcome: "skipped", Reason: reason,
 		Source: copyOf(d.name(ctx, o.backend), o.CRC64), Destination: copyOf(d.name(ctx, destBackend), destCRC)}
-}
-
-// version is the S3 version id of the source's objects: buckets are not versioned, native objects have none.
-func (d *driver) version() string {
-	if d.plan.GetSource().GetBucket() != "" {
-		return "null"
-	}
-	return ""
 }
 
 func copyOf(backend string, crc *uint64) *dataflowpb.Copy {
@@ -167,7 +160,7 @@ func (c *cutter) take(ctx context.Context, o object, e *dataflowpb.Entry, skip *
 			return err
 		}
 	}
-	c.last = o.key
+	c.last = o.cursor
 	if e != nil {
 		c.entries = append(c.entries, e)
 		c.bytes += o.Size

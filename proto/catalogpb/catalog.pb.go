@@ -821,6 +821,8 @@ type Object struct {
 	CipherSize    int64                  `protobuf:"varint,17,opt,name=cipher_size,json=cipherSize,proto3" json:"cipher_size,omitempty"` // of an encrypted object: bytes of its blob; else 0
 	Encryption    []byte                 `protobuf:"bytes,18,opt,name=encryption,proto3" json:"encryption,omitempty"`                    // how the gateway encrypted the blob, which opens wherever it goes together with this; empty: it did not
 	Tags          map[string]string      `protobuf:"bytes,21,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	VersionId     string                 `protobuf:"bytes,22,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // as clients see it: "null" for a version that was made without versioning
+	Cursor        string                 `protobuf:"bytes,23,opt,name=cursor,proto3" json:"cursor,omitempty"`                        // in a listing of versions: pass as after to go on behind this one. It sorts as the listing does
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -988,6 +990,20 @@ func (x *Object) GetTags() map[string]string {
 	return nil
 }
 
+func (x *Object) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
+	}
+	return ""
+}
+
+func (x *Object) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
 type ObjectPart struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	N             int32                  `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
@@ -1069,7 +1085,8 @@ type ListRequest struct {
 	Bucket        string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	Prefix        string                 `protobuf:"bytes,2,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
-	Limit         int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // 1 to 1000
+	Limit         int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`       // 1 to 1000
+	Versions      bool                   `protobuf:"varint,5,opt,name=versions,proto3" json:"versions,omitempty"` // of each key all versions but delete markers, newest first; after is a key or a cursor
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1130,6 +1147,13 @@ func (x *ListRequest) GetLimit() int32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *ListRequest) GetVersions() bool {
+	if x != nil {
+		return x.Versions
+	}
+	return false
 }
 
 type ListResponse struct {
@@ -1197,6 +1221,7 @@ type GetRequest struct {
 	Bucket        string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
 	Keys          []string               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"` // at most 1000
 	Parts         bool                   `protobuf:"varint,3,opt,name=parts,proto3" json:"parts,omitempty"`
+	VersionIds    []string               `protobuf:"bytes,4,rep,name=version_ids,json=versionIds,proto3" json:"version_ids,omitempty"` // one for each key, empty for the current version; none at all: current versions
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1250,6 +1275,13 @@ func (x *GetRequest) GetParts() bool {
 		return x.Parts
 	}
 	return false
+}
+
+func (x *GetRequest) GetVersionIds() []string {
+	if x != nil {
+		return x.VersionIds
+	}
+	return nil
 }
 
 type GetResponse struct {
@@ -2257,6 +2289,7 @@ type CommitRequest_Relocate struct {
 	FromNativeEtag string                 `protobuf:"bytes,3,opt,name=from_native_etag,json=fromNativeEtag,proto3" json:"from_native_etag,omitempty"`
 	Crc64          uint64                 `protobuf:"fixed64,4,opt,name=crc64,proto3" json:"crc64,omitempty"` // of the bytes copied; refused with DATA_LOSS when the head knows another one
 	StorageClass   string                 `protobuf:"bytes,5,opt,name=storage_class,json=storageClass,proto3" json:"storage_class,omitempty"`
+	Version        string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`                                   // of the object that was copied; empty: the current one
 	ReleaseSource  bool                   `protobuf:"varint,6,opt,name=release_source,json=releaseSource,proto3" json:"release_source,omitempty"` // an adopted original is deleted after the grace time too
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2323,6 +2356,13 @@ func (x *CommitRequest_Relocate) GetCrc64() uint64 {
 func (x *CommitRequest_Relocate) GetStorageClass() string {
 	if x != nil {
 		return x.StorageClass
+	}
+	return ""
+}
+
+func (x *CommitRequest_Relocate) GetVersion() string {
+	if x != nil {
+		return x.Version
 	}
 	return ""
 }
@@ -2618,7 +2658,7 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x10content_language\x18\x03 \x01(\tR\x0fcontentLanguage\x12/\n" +
 	"\x13content_disposition\x18\x04 \x01(\tR\x12contentDisposition\x12#\n" +
 	"\rcache_control\x18\x05 \x01(\tR\fcacheControl\x12\x18\n" +
-	"\aexpires\x18\x06 \x01(\tR\aexpires\"\xb4\a\n" +
+	"\aexpires\x18\x06 \x01(\tR\aexpires\"\xeb\a\n" +
 	"\x06Object\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x10\n" +
@@ -2643,7 +2683,10 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\n" +
 	"encryption\x18\x12 \x01(\fR\n" +
 	"encryption\x127\n" +
-	"\x04tags\x18\x15 \x03(\v2#.gelato.catalog.v1.Object.TagsEntryR\x04tags\x1a<\n" +
+	"\x04tags\x18\x15 \x03(\v2#.gelato.catalog.v1.Object.TagsEntryR\x04tags\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\x16 \x01(\tR\tversionId\x12\x16\n" +
+	"\x06cursor\x18\x17 \x01(\tR\x06cursor\x1a<\n" +
 	"\x0eChecksumsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01\x1a;\n" +
@@ -2661,22 +2704,25 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x05crc64\x18\x03 \x01(\x06R\x05crc64\x12\x1f\n" +
 	"\vcipher_size\x18\x04 \x01(\x03R\n" +
 	"cipherSize\x12\x12\n" +
-	"\x04salt\x18\x05 \x01(\fR\x04salt\"i\n" +
+	"\x04salt\x18\x05 \x01(\fR\x04salt\"\x85\x01\n" +
 	"\vListRequest\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x16\n" +
 	"\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x05R\x05limit\"v\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12\x1a\n" +
+	"\bversions\x18\x05 \x01(\bR\bversions\"v\n" +
 	"\fListResponse\x123\n" +
 	"\aobjects\x18\x01 \x03(\v2\x19.gelato.catalog.v1.ObjectR\aobjects\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\x12\x1d\n" +
 	"\n" +
-	"next_after\x18\x03 \x01(\tR\tnextAfter\"N\n" +
+	"next_after\x18\x03 \x01(\tR\tnextAfter\"o\n" +
 	"\n" +
 	"GetRequest\x12\x16\n" +
 	"\x06bucket\x18\x01 \x01(\tR\x06bucket\x12\x12\n" +
 	"\x04keys\x18\x02 \x03(\tR\x04keys\x12\x14\n" +
-	"\x05parts\x18\x03 \x01(\bR\x05parts\"\xb9\x01\n" +
+	"\x05parts\x18\x03 \x01(\bR\x05parts\x12\x1f\n" +
+	"\vversion_ids\x18\x04 \x03(\tR\n" +
+	"versionIds\"\xb9\x01\n" +
 	"\vGetResponse\x129\n" +
 	"\x05items\x18\x01 \x03(\v2#.gelato.catalog.v1.GetResponse.ItemR\x05items\x1ao\n" +
 	"\x04Item\x121\n" +
@@ -2705,7 +2751,7 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\rRenewResponse\x126\n" +
 	"\bfailures\x18\x01 \x03(\v2\x1a.gelato.catalog.v1.FailureR\bfailures\x12\x1d\n" +
 	"\n" +
-	"ttl_millis\x18\x02 \x01(\x03R\tttlMillis\"\xd4\x05\n" +
+	"ttl_millis\x18\x02 \x01(\x03R\tttlMillis\"\xee\x05\n" +
 	"\rCommitRequest\x12;\n" +
 	"\x05items\x18\x01 \x03(\v2%.gelato.catalog.v1.CommitRequest.ItemR\x05items\x1a\xe7\x01\n" +
 	"\x04Item\x12\x19\n" +
@@ -2719,13 +2765,14 @@ const file_catalogpb_catalog_proto_rawDesc = "" +
 	"\x05parts\x18\x02 \x03(\v2\x1d.gelato.catalog.v1.ObjectPartR\x05parts\x12\x1d\n" +
 	"\tif_absent\x18\x03 \x01(\bH\x00R\bifAbsent\x12\x17\n" +
 	"\x06if_rev\x18\x04 \x01(\tH\x00R\x05ifRevB\v\n" +
-	"\tcondition\x1a\xe6\x01\n" +
+	"\tcondition\x1a\x80\x02\n" +
 	"\bRelocate\x12&\n" +
 	"\x0ffrom_backend_id\x18\x01 \x01(\tR\rfromBackendId\x12&\n" +
 	"\x0ffrom_native_key\x18\x02 \x01(\tR\rfromNativeKey\x12(\n" +
 	"\x10from_native_etag\x18\x03 \x01(\tR\x0efromNativeEtag\x12\x14\n" +
 	"\x05crc64\x18\x04 \x01(\x06R\x05crc64\x12#\n" +
-	"\rstorage_class\x18\x05 \x01(\tR\fstorageClass\x12%\n" +
+	"\rstorage_class\x18\x05 \x01(\tR\fstorageClass\x12\x18\n" +
+	"\aversion\x18\a \x01(\tR\aversion\x12%\n" +
 	"\x0erelease_source\x18\x06 \x01(\bR\rreleaseSource\"\xa6\x01\n" +
 	"\x0eCommitResponse\x12B\n" +
 	"\aresults\x18\x01 \x03(\v2(.gelato.catalog.v1.CommitResponse.ResultR\aresults\x1aP\n" +

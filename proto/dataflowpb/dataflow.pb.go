@@ -1301,9 +1301,10 @@ type Entry struct {
 	Rev           string                 `protobuf:"bytes,4,opt,name=rev,proto3" json:"rev,omitempty"`   // of the source head, for a bucket
 	Etag          string                 `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"` // native, for a raw source
 	ModTime       *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=mod_time,json=modTime,proto3" json:"mod_time,omitempty"`
-	Version       string                 `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`                      // of the source object and
-	BackendId     string                 `protobuf:"bytes,9,opt,name=backend_id,json=backendId,proto3" json:"backend_id,omitempty"` // where it lay when the walk met it, for a bucket
-	DestTag       string                 `protobuf:"bytes,7,opt,name=dest_tag,json=destTag,proto3" json:"dest_tag,omitempty"`       // revision (bucket) or native ETag (backend) of what is at the destination; empty: nothing
+	Version       string                 `protobuf:"bytes,8,opt,name=version,proto3" json:"version,omitempty"`                       // of the source object and
+	VersionId     string                 `protobuf:"bytes,10,opt,name=version_id,json=versionId,proto3" json:"version_id,omitempty"` // as clients see it, for a bucket
+	BackendId     string                 `protobuf:"bytes,9,opt,name=backend_id,json=backendId,proto3" json:"backend_id,omitempty"`  // where it lay when the walk met it, for a bucket
+	DestTag       string                 `protobuf:"bytes,7,opt,name=dest_tag,json=destTag,proto3" json:"dest_tag,omitempty"`        // revision (bucket) or native ETag (backend) of what is at the destination; empty: nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1383,6 +1384,13 @@ func (x *Entry) GetModTime() *timestamppb.Timestamp {
 func (x *Entry) GetVersion() string {
 	if x != nil {
 		return x.Version
+	}
+	return ""
+}
+
+func (x *Entry) GetVersionId() string {
+	if x != nil {
+		return x.VersionId
 	}
 	return ""
 }
@@ -2550,7 +2558,7 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\x05after\x18\x01 \x01(\tR\x05after\x12\x14\n" +
 	"\x05limit\x18\x02 \x01(\x05R\x05limit\x12\x12\n" +
 	"\x04plan\x18\x03 \x01(\tR\x04plan\x12\x1a\n" +
-	"\bstatuses\x18\x04 \x03(\tR\bstatuses\"\xf9\x01\n" +
+	"\bstatuses\x18\x04 \x03(\tR\bstatuses\"\x98\x02\n" +
 	"\x05Entry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x19\n" +
 	"\bdest_key\x18\x02 \x01(\tR\adestKey\x12\x12\n" +
@@ -2559,6 +2567,9 @@ const file_dataflowpb_dataflow_proto_rawDesc = "" +
 	"\x04etag\x18\x05 \x01(\tR\x04etag\x125\n" +
 	"\bmod_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\amodTime\x12\x18\n" +
 	"\aversion\x18\b \x01(\tR\aversion\x12\x1d\n" +
+	"\n" +
+	"version_id\x18\n" +
+	" \x01(\tR\tversionId\x12\x1d\n" +
 	"\n" +
 	"backend_id\x18\t \x01(\tR\tbackendId\x12\x19\n" +
 	"\bdest_tag\x18\a \x01(\tR\adestTag\"\xfd\x01\n" +

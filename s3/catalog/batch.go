@@ -323,8 +323,8 @@ func (c *Catalog) AbandonMany(ctx context.Context, writeIDs []string) {
 	_ = group.Wait()
 }
 
-// GetMany returns the objects of keys in their order; errs holds NotFound with reason NoSuchKey where there is none.
-func (c *Catalog) GetMany(ctx context.Context, b Bucket, keys []string) (objects []Object, outcomes []error, err error) {
+// GetMany returns the objects of keys in their order, or, where versionIDs has one, that version; errs holds NotFound with reason NoSuchKey or NoSuchVersion where there is none.
+func (c *Catalog) GetMany(ctx context.Context, b Bucket, keys, versionIDs []string) (objects []Object, outcomes []error, err error) {
 	docKeys := make([]string, len(keys))
 	for i, k := range keys {
 		docKeys[i] = headKey(b.ID, k)
@@ -334,13 +334,29 @@ func (c *Catalog) GetMany(ctx context.Context, b Bucket, keys []string) (objects
 		return nil, nil, err
 	}
 	objects, outcomes = make([]Object, len(keys)), make([]error, len(keys))
+	var group errgroup.Group
+	group.SetLimit(fanOut)
 	for i, d := range docs {
+		id := ""
+		if len(versionIDs) > 0 {
+			id = versionIDs[i]
+		}
 		h, err := decodeHead(d)
-		if err == nil && !h.live {
+		switch {
+		case err == nil && id != "" && !(h.live && h.object.is(id)) && h.layered():
+			group.Go(func() error {
+				objects[i], outcomes[i] = c.Get(ctx, b, keys[i], id)
+				return nil
+			})
+			continue
+		case err == nil && id != "" && !(h.live && h.object.is(id)):
+			err = noSuchVersion()
+		case err == nil && !h.live:
 			err = noSuchKey()
 		}
 		objects[i], outcomes[i] = h.object, err
 	}
+	_ = group.Wait()
 	return objects, outcomes, nil
 }
 

@@ -31,6 +31,15 @@ type VersionPage struct {
 	NextVersion    string
 }
 
+// Cursor is where a listing of versions stands behind one. Cursors sort as the listing does, and behind the key alone.
+func (o *Object) Cursor() string { return o.Key + "\x00" + newestFirst(o.Version) }
+
+// CutCursor makes of a cursor, or of a key alone, what a VersionListing takes.
+func CutCursor(cursor string) (after, afterVersion string) {
+	key, version, _ := strings.Cut(cursor, "\x00")
+	return key, newestFirst(docstore.Rev(version))
+}
+
 const headsPerRun = 200 // read at once: they may be 32 KiB each
 
 // ListVersions implements API. Every key that has versions has a head, so it goes along the heads, and seeks past common prefixes as List does.

@@ -1,6 +1,7 @@
 package catalogrpc
 
 import (
+	"cmp"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -30,7 +31,7 @@ func toHeaders(h *catalogpb.Headers) adapters.ContentHeaders {
 
 // summary renders what a listing shows of an object.
 func summary(bucket string, o catalog.Object) *catalogpb.Object {
-	return &catalogpb.Object{Bucket: bucket, Key: o.Key, Rev: string(o.Rev), Version: string(o.Version), Location: fromLocation(o.Location), Size: o.Size, CipherSize: o.CipherSize, Etag: o.ETag,
+	return &catalogpb.Object{Bucket: bucket, Key: o.Key, Rev: string(o.Rev), Version: string(o.Version), VersionId: cmp.Or(o.VersionID, catalog.NullVersion), Location: fromLocation(o.Location), Size: o.Size, CipherSize: o.CipherSize, Etag: o.ETag,
 		LastModified: timestamppb.New(o.Modified), StorageClass: o.StorageClass, Crc64: o.CRC64, PartCount: int32(o.PartCount)}
 }
 

@@ -18,6 +18,9 @@ func (s *Server) List(ctx context.Context, r *catalogpb.ListRequest) (*catalogpb
 	if err != nil {
 		return nil, err
 	}
+	if r.GetVersions() {
+		return s.listVersions(ctx, b, r)
+	}
 	page, err := s.catalog.List(ctx, catalog.Listing{Bucket: b, Prefix: r.GetPrefix(), After: r.GetAfter(), Limit: int(r.GetLimit())})
 	if err != nil {
 		return nil, err
@@ -25,6 +28,26 @@ func (s *Server) List(ctx context.Context, r *catalogpb.ListRequest) (*catalogpb
 	answer := &catalogpb.ListResponse{Objects: make([]*catalogpb.Object, len(page.Objects)), More: page.More, NextAfter: page.Next}
 	for i, o := range page.Objects {
 		answer.Objects[i] = summary(b.Name, o)
+	}
+	return answer, nil
+}
+
+func (s *Server) listVersions(ctx context.Context, b catalog.Bucket, r *catalogpb.ListRequest) (*catalogpb.ListResponse, error) {
+	after, version := catalog.CutCursor(r.GetAfter())
+	page, err := s.catalog.ListVersions(ctx, catalog.VersionListing{Bucket: b, Prefix: r.GetPrefix(), After: after, AfterVersion: version, Limit: int(r.GetLimit())})
+	if err != nil {
+		return nil, err
+	}
+	answer := &catalogpb.ListResponse{More: page.More}
+	for i := range page.Versions {
+		o := &page.Versions[i]
+		answer.NextAfter = o.Cursor()
+		if o.DeleteMarker {
+			continue
+		}
+		p := summary(b.Name, *o)
+		p.Cursor = o.Cursor()
+		answer.Objects = append(answer.Objects, p)
 	}
 	return answer, nil
 }
@@ -38,7 +61,10 @@ func (s *Server) Get(ctx context.Context, r *catalogpb.GetRequest) (*catalogpb.G
 	if err != nil {
 		return nil, err
 	}
-	objects, outcomes, err := s.catalog.GetMany(ctx, b, r.GetKeys())
+	if n := len(r.GetVersionIds()); n != 0 && n != len(r.GetKeys()) {
+		return nil, errs.Newf(errs.InvalidArgument, "%d version ids are given for %d keys", n, len(r.GetKeys()))
+	}
+	objects, outcomes, err := s.catalog.GetMany(ctx, b, r.GetKeys(), r.GetVersionIds())
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func (s *Server) Commit(ctx context.Context, r *catalogpb.CommitRequest) (*catal
 				Condition: catalog.Condition{IfAbsent: p.GetIfAbsent(), IfRev: docstore.Rev(p.GetIfRev())}}
 		}
 		if m := it.GetRelocate(); m != nil {
-			items[i].Relocate = &catalog.Relocate{
+			items[i].Relocate = &catalog.Relocate{Version: docstore.Rev(m.GetVersion()),
 				From:  catalog.Location{BackendID: m.GetFromBackendId(), NativeKey: m.GetFromNativeKey(), NativeETag: m.GetFromNativeEtag()},
 				CRC64: m.GetCrc64(), StorageClass: m.GetStorageClass(), ReleaseSource: m.GetReleaseSource()}
 		}

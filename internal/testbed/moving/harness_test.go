@@ -440,6 +440,7 @@ func (r *rig) until(id string, reached func(*dataflowpb.Job) bool) *dataflowpb.J
 	}
 }
 
+// report reads the report of a job: by key, and the version id behind it where there is one.
 func (r *rig) report(id string) map[string]*dataflowpb.Outcome {
 	r.t.Helper()
 	stream, err := r.flow.Report(r.t.Context(), &dataflowpb.ReportRequest{JobId: id})
@@ -451,10 +452,14 @@ func (r *rig) report(id string) map[string]*dataflowpb.Outcome {
 			return all
 		}
 		r.check(err)
-		if all[o.Key] != nil {
-			r.t.Errorf("the report names %q twice: %v, %v", o.Key, all[o.Key], o)
+		name := o.Key
+		if o.VersionId != "" && o.VersionId != catalog.NullVersion {
+			name += " " + o.VersionId
 		}
-		all[o.Key] = o
+		if all[name] != nil {
+			r.t.Errorf("the report names %q twice: %v, %v", name, all[name], o)
+		}
+		all[name] = o
 	}
 }
 

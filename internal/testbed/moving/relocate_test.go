@@ -70,6 +70,53 @@ func TestRelocateMovesEveryByteAndNothingElse(t *testing.T) {
 	}
 }
 
+// Every version moves, whether it is the current one or not, so that a backend can be emptied; and a copy takes current ones only.
+func TestRelocateVersions(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, options{mover: small})
+	a, b := r.backend("a"), r.backend("b")
+	r.bucket("kept", a)
+	bucket, err := r.catalog.SetVersioning(t.Context(), "kept", catalog.Enabled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]byte{} // by key and version id
+	for i := range 40 {
+		key := fmt.Sprintf("k%02d", i%8)
+		d := data(fmt.Sprint(key, i), 100+i)
+		want[key+" "+r.put(bucket, key, d).VersionID] = d
+	}
+	if _, err := r.catalog.Delete(t.Context(), bucket, "k03", "", catalog.Condition{}); err != nil {
+		t.Fatal(err)
+	}
+	j := r.run(relocate("kept", "b"))
+	r.want(j, "succeeded", int64(len(want)), 0, 0)
+	report := r.report(j.Id)
+	for name, d := range want {
+		key, id, _ := strings.Cut(name, " ")
+		o, err := r.catalog.Get(t.Context(), bucket, key, id)
+		if err != nil || o.Location.BackendID != b.Id || o.Size != int64(len(d)) {
+			t.Errorf("%s: %+v, %v", name, o, err)
+			continue
+		}
+		if got, _ := r.native(b, o.Location.NativeKey); !bytes.Equal(got, d) {
+			t.Errorf("%s has other bytes", name)
+		}
+		if line := report[name]; line.GetOutcome() != "copied" || line.GetVersionId() != id || line.GetBytes() != int64(len(d)) {
+			t.Errorf("%s: the report says %v", name, line)
+		}
+	}
+	if got := len(r.natives(b, true)); got != len(want) {
+		t.Errorf("the destination holds %d blobs, want %d", got, len(want))
+	}
+	copies := r.bucket("copies", a)
+	j = r.run(&dataflowpb.Plan{Name: "copy", Mode: "copy", Source: bucketEnd("kept", ""), Destination: bucketEnd("copies", "")})
+	r.want(j, "succeeded", 7, 0, 0) // k03 has a delete marker
+	if _, err := r.catalog.Get(t.Context(), copies, "k03", ""); err == nil {
+		t.Error("an object that a delete marker hides was copied")
+	}
+}
+
 // A write that began before the placement moved, and ends after the walk has passed its key, is still brought along.
 func TestRelocateWaitsForWritesThatBeganBefore(t *testing.T) {
 	t.Parallel()
