@@ -320,4 +320,3 @@ func crc64Of(b []byte) uint64 {
 	h.Write(b)
 	return h.Sum64()
 }
-
