@@ -253,19 +253,16 @@ func (w *write) store(oid string, b []byte, offset int64, sum uint32) error {
 	return nil
 }
 
-// wait returns when all pieces are stored, or one is not, or the context has ended.
+// wait returns when all pieces are stored, or one is not, or the context has ended. No piece can follow.
 func (w *write) wait() error {
-	stored := make(chan struct{})
-	w.s.tasks.Go(func() {
-		w.pieces.Wait()
-		close(stored)
-	})
-	select {
-	case <-stored:
-		return alive(w.ctx)
-	case <-w.ctx.Done():
-		return context.Cause(w.ctx)
+	for range writeAhead { // when no piece has one any more, all are stored
+		select {
+		case w.ahead <- struct{}{}:
+		case <-w.ctx.Done():
+			return context.Cause(w.ctx)
+		}
 	}
+	return alive(w.ctx)
 }
 
 // abandon makes garbage of what was written, once nothing of it is under way any more; the sweeper removes it. What does not succeed is left to the
