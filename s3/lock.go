@@ -66,6 +66,9 @@ func (s *Service) lock(r *request, o *catalog.Object) error {
 	return s.authorize(r, access{action: "s3:PutObjectRetention", bucket: r.b, key: r.key, creates: true})
 }
 
+// lastYear is the last one that the catalog can keep whole: it counts nanoseconds.
+const lastYear = 2261
+
 // future reads a date in ISO 8601 that must not be past.
 func (s *Service) future(text string) (time.Time, error) {
 	at, err := time.Parse(time.RFC3339, text)
@@ -74,6 +77,9 @@ func (s *Service) future(text string) (time.Time, error) {
 	}
 	if !at.After(s.o.Now()) {
 		return at, fail("InvalidArgument", "The retain until date must be in the future!")
+	}
+	if at.Year() > lastYear {
+		return at, fail("InvalidArgument", "The retain until date must not be after the year %d", lastYear)
 	}
 	return at.UTC().Truncate(time.Millisecond), nil // as it is shown
 }

@@ -249,3 +249,20 @@ func TestBadLocks(t *testing.T) {
 		}
 	}
 }
+
+// A date that cannot be kept would lock nothing.
+func TestRetentionTooFar(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	v := g.locked("locked")
+	id := v.put("k", "x")
+	for _, year := range []int{2261, 2262, 2600, 9999} {
+		err := v.retain("k", id, types.ObjectLockRetentionModeGovernance, time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), true)
+		if year > 2261 {
+			wantCode(t, err, "InvalidArgument")
+		} else if err != nil {
+			t.Errorf("until %d: %v", year, err)
+		}
+		wantCode(t, v.destroy("k", id, false), "AccessDenied")
+	}
+}
