@@ -132,7 +132,7 @@ func beside(b *testing.B, s shape, names [2]string, lanes ...lane) {
 		}
 		say("%s: %s %s, %d at once: %s %.1f MiB/s, %s %.1f MiB/s, ratio %.2f (processor: %.0f and %.0f us a MiB)", strings.TrimPrefix(b.Name(), "Benchmark"), op, s.name, atOnce,
 			names[0], median(rates[0][op]), names[1], median(rates[1][op]), median(ratios), perMiB(0), perMiB(1))
-		b.ReportMetric(median(ratios), strings.ReplaceAll(op+"-"+s.name, " ", "-"))
+		b.ReportMetric(median(ratios), strings.ReplaceAll(names[0]+"-"+op+"-"+s.name, " ", "-"))
 	}
 }
 
