@@ -52,8 +52,8 @@ type Op struct {
 	Collection string
 	Doc        Doc // Delete needs the Key only
 	Old        Rev
-	// Relaxed says that the write need not be durable yet when it is acknowledged: a crash may undo it until a later write of the same
-	// process that is not relaxed is acknowledged. It is visible at once all the same. A driver may make it durable anyway.
+	// Relaxed says that the write need not be durable yet when it is acknowledged: a crash may undo it, and with it whatever was written after it, until a later
+	// write that is not relaxed is acknowledged, of whichever process. It is visible at once all the same. A driver may make it durable anyway.
 	Relaxed bool
 }
 

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -82,6 +83,46 @@ func BenchmarkPut(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkOverwrite is the catalog's part of a PUT of one of 2,000 keys that are there, with 32 clients on a synced disk.
+func BenchmarkOverwrite(b *testing.B) {
+	for _, state := range []string{"", Enabled, Suspended} {
+		b.Run("versioning="+state, func(b *testing.B) {
+			c, bk := benchCatalog(b)
+			bk.Versioning = state // as a gateway knows it
+			o := object("content")
+			var serial atomic.Int64
+			put := func() {
+				bk := bk
+				bk.read = time.Now()
+				w, err := c.Begin(b.Context(), bk, fmt.Sprintf("key-%d", serial.Add(1)%2000), "", 7)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				if _, err := c.Commit(b.Context(), w, o, nil, Condition{}); err != nil {
+					b.Error(err)
+				}
+			}
+			var first sync.WaitGroup
+			for range 32 {
+				first.Go(func() {
+					for range 125 { // each key twice
+						put()
+					}
+				})
+			}
+			first.Wait()
+			b.SetParallelism(16)
+			b.ResetTimer()
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					put()
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkSettle settles the notes of 1,000 puts, and collects nothing.

@@ -80,11 +80,17 @@ func (c *Catalog) finishShift(ctx context.Context, bucketID, key string, s *shif
 		return nil
 	}
 	// FailedPrecondition: it was done before, as this revision never comes back.
-	err := c.write(ctx, deleteOp(collVersions, versionKey(bucketID, key, s.drop), s.dropRev))
+	err := c.write(ctx, relaxed(deleteOp(collVersions, versionKey(bucketID, key, s.drop), s.dropRev)))
 	if err != nil && !errs.Is(err, errs.FailedPrecondition) {
 		return fmt.Errorf("drop version: %w", err)
 	}
 	return nil
+}
+
+// relaxed makes of a write of a shift one that need not be durable yet: until the head that says so is replaced, which is a durable write, it can be done again.
+func relaxed(op docstore.Op) docstore.Op {
+	op.Relaxed = true
+	return op
 }
 
 // putVersion stores a version that left the head, or was amended. It is never inserted: one that slept for hours in between would bring back what was deleted
@@ -142,7 +148,7 @@ func (c *Catalog) putVersion(ctx context.Context, bucketID, key string, s *shift
 				return err
 			}
 		}
-		err = c.write(ctx, replaceOp(collVersions, doc, was))
+		err = c.write(ctx, relaxed(replaceOp(collVersions, doc, was)))
 		if err == nil {
 			return nil
 		}
@@ -160,9 +166,7 @@ func (c *Catalog) laySlot(ctx context.Context, key string) (docstore.Rev, error)
 		return "", err
 	}
 	slot := docstore.Doc{Key: key, Rev: c.newRev(""), Body: body}
-	op := insertOp(collVersions, slot)
-	op.Relaxed = true // what replaces it is durable
-	err = c.write(ctx, op)
+	err = c.write(ctx, relaxed(insertOp(collVersions, slot)))
 	switch {
 	case errs.Is(err, errs.AlreadyExists):
 		return "", nil
