@@ -60,7 +60,8 @@ func (s *Service) source(r *request) (src copySource, err error) {
 	return src, copyConditions(r.Header, src.object)
 }
 
-// parseCopySource reads "[/]bucket/key[?versionId=ID]", percent-encoded.
+// parseCopySource reads "[/]bucket/key[?versionId=ID]", percent-encoded. A plus is a blank, as S3 has it: s5cmd writes it so, and the
+// SDKs write %2B for a plus.
 func parseCopySource(header string) (bucket, key, version string, err error) {
 	path, query, _ := strings.Cut(header, "?")
 	if query != "" {
@@ -72,7 +73,7 @@ func parseCopySource(header string) (bucket, key, version string, err error) {
 			return "", "", "", err
 		}
 	}
-	path, unescapeErr := url.PathUnescape(path)
+	path, unescapeErr := url.QueryUnescape(path)
 	bucket, key, _ = strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if unescapeErr != nil || bucket == "" || key == "" {
 		return "", "", "", fail("InvalidArgument", "Copy Source must mention the source bucket and key: sourcebucket/sourcekey")

@@ -28,7 +28,7 @@ func parseAcceleration(text []byte) (*acceleration, error) {
 func (a *acceleration) xml() []byte { return schema.Encode(a) }
 
 func (s *Service) putBucketAccelerateConfiguration(w http.ResponseWriter, r *request) error {
-	body, _, err := s.document(r, true) // the one configuration for which S3 demands no checksum
+	body, _, err := s.document(r, true) // S3 demands no checksum here
 	if err != nil {
 		return err
 	}

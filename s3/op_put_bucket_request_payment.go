@@ -33,7 +33,7 @@ func parsePayment(text []byte) (*payment, error) {
 func (p *payment) xml() []byte { return schema.Encode(p) }
 
 func (s *Service) putBucketRequestPayment(w http.ResponseWriter, r *request) error {
-	body, err := s.configuration(r)
+	body, _, err := s.document(r, true) // S3 demands no checksum here; s3cmd sends none
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 func (s *Service) putBucketWebsite(w http.ResponseWriter, r *request) error {
-	body, err := s.configuration(r)
+	body, _, err := s.document(r, true) // S3 demands no checksum here; s3cmd sends none
 	if err != nil {
 		return err
 	}

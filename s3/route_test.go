@@ -217,11 +217,23 @@ func FuzzCopySource(f *testing.F) {
 			t.Errorf("%q: %q %q", header, bucket, key)
 		}
 		if err == nil {
-			if b, k, _, err := parseCopySource(url.PathEscape(bucket) + "/" + url.PathEscape(key)); err != nil || b != bucket || k != key {
+			if b, k, _, err := parseCopySource(url.QueryEscape(bucket) + "/" + url.QueryEscape(key)); err != nil || b != bucket || k != key {
 				t.Errorf("%q: %q %q, then %q %q %v", header, bucket, key, b, k, err)
 			}
 		}
 	})
+}
+
+func TestCopySource(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string][3]string{
+		"b/k": {"b", "k", ""}, "/b/d/k?versionId=null": {"b", "d/k", "null"}, "b/a%20b+c%2Bd%3F%25": {"b", "a b c+d?%", ""}, "b%2Fk": {"b", "k", ""},
+	} {
+		bucket, key, version, err := parseCopySource(header)
+		if got := [3]string{bucket, key, version}; err != nil || got != want {
+			t.Errorf("%q: got %q, %v, want %q", header, got, err, want)
+		}
+	}
 }
 
 func TestBucketNames(t *testing.T) {

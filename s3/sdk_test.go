@@ -339,6 +339,17 @@ func TestDeleteObjects(t *testing.T) {
 	}
 }
 
+// The SDK for JavaScript presigns with the checksum of no body.
+func TestPresignedChecksum(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	g.bucket("presigned", "")
+	query := "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32"
+	if a := g.send(call{method: "PUT", path: "/presigned/k", query: query, presign: time.Minute, body: []byte("hello")}); a.status != 200 {
+		t.Errorf("got %d %s, want 200", a.status, a.code)
+	}
+}
+
 func TestPresign(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, Options{})

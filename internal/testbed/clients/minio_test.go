@@ -1,0 +1,427 @@
+package clients
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/cors"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/minio/minio-go/v7/pkg/encrypt"
+	"github.com/minio/minio-go/v7/pkg/lifecycle"
+	"github.com/minio/minio-go/v7/pkg/sse"
+	"github.com/minio/minio-go/v7/pkg/tags"
+)
+
+// minioGo is minio-go in its default settings.
+type minioGo struct {
+	*minio.Client
+	e      target
+	bucket string
+	big    []byte
+}
+
+func runMinio(t *testing.T, e target, m *column) {
+	work := t.TempDir()
+	writeFiles(t, work)
+	big, err := os.ReadFile(filepath.Join(work, "big"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := minio.New(strings.TrimPrefix(e.URL, "http://"), &minio.Options{Creds: credentials.NewStaticV4(e.Access, e.Secret, ""), MaxRetries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := minioGo{client, e, "minio-go-bucket", big}
+	for _, row := range []struct {
+		name string
+		run  func(ctx context.Context) error
+	}{
+		{"make bucket", c.makeBucket}, {"put", c.put}, {"put odd keys", c.putOdd}, {"put multipart", c.putParts}, {"put from a pipe", c.putPipe},
+		{"put on condition", c.putIf}, {"get", c.get}, {"get range", c.getRange}, {"head", c.head}, {"attributes", c.attributes},
+		{"list recursively", c.list}, {"copy", c.copy}, {"copy multipart", c.compose}, {"presigned get", c.presignedGet}, {"presigned put", c.presignedPut},
+		{"post form", c.postForm}, {"tags of objects", c.tags}, {"tags of buckets", c.bucketTags}, {"policy", c.policy}, {"CORS", c.cors}, {"lifecycle", c.lifecycle},
+		{"encryption", c.encryption}, {"versioning", c.versioning}, {"object lock", c.lock}, {"signature version 2", c.sigV2},
+		{"notifications", c.notifications}, {"remove", c.remove}, {"remove bucket", c.removeBucket},
+	} {
+		m.run(t, row.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), rowLimit)
+			defer cancel()
+			if err := row.run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// wantMinio says so unless err is an answer of S3 with that code.
+func wantMinio(err error, code string) error {
+	if got := minio.ToErrorResponse(err).Code; got != code {
+		return fmt.Errorf("got %w, want %s", cmp.Or(err, errors.New("no error")), code)
+	}
+	return nil
+}
+
+func (c minioGo) write(ctx context.Context, key, body string, o minio.PutObjectOptions) (minio.UploadInfo, error) {
+	return c.PutObject(ctx, c.bucket, key, strings.NewReader(body), int64(len(body)), o)
+}
+
+// holds wants a key to have exactly these bytes.
+func (c minioGo) holds(ctx context.Context, bucket, key string, want []byte, o minio.GetObjectOptions) error {
+	r, err := c.GetObject(ctx, bucket, key, o)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want) {
+		return fmt.Errorf("%s: got %d bytes, %w, want the %d put", key, len(got), cmp.Or(err, errors.New("no error")), len(want))
+	}
+	return nil
+}
+
+func (c minioGo) makeBucket(ctx context.Context) error {
+	if err := c.MakeBucket(ctx, c.bucket, minio.MakeBucketOptions{}); err != nil {
+		return err
+	}
+	if ok, err := c.BucketExists(ctx, c.bucket); err != nil || !ok {
+		return fmt.Errorf("the new bucket exists: %v, %w", ok, err)
+	}
+	all, err := c.ListBuckets(ctx)
+	if err == nil && !slices.ContainsFunc(all, func(b minio.BucketInfo) bool { return b.Name == c.bucket }) {
+		err = errors.New("the new bucket is not listed")
+	}
+	return err
+}
+
+func (c minioGo) put(ctx context.Context) error {
+	_, err := c.write(ctx, "hello.txt", "hello\n", minio.PutObjectOptions{ContentType: "text/x-raw", UserMetadata: map[string]string{"color": "blue"}})
+	_, err2 := c.write(ctx, "empty", "", minio.PutObjectOptions{})
+	return errors.Join(err, err2)
+}
+
+func (c minioGo) putOdd(ctx context.Context) error {
+	for _, key := range oddKeys {
+		if strings.HasSuffix(key, "/") || strings.Contains(key, "//") {
+			continue // minio-go refuses some, and cleans others
+		}
+		if _, err := c.write(ctx, key, key, minio.PutObjectOptions{}); err != nil {
+			return err
+		}
+		if err := c.holds(ctx, c.bucket, key, []byte(key), minio.GetObjectOptions{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c minioGo) putParts(ctx context.Context) error {
+	info, err := c.PutObject(ctx, c.bucket, "big", bytes.NewReader(c.big), bigBytes, minio.PutObjectOptions{}) // parts of 16 MiB
+	if err == nil && !strings.HasSuffix(info.ETag, "-2") {
+		err = fmt.Errorf("put: %+v", info)
+	}
+	return err
+}
+
+func (c minioGo) putPipe(ctx context.Context) error {
+	r, w := io.Pipe()
+	go func() {
+		_, err := w.Write(c.big)
+		w.CloseWithError(err)
+	}()
+	_, err := c.PutObject(ctx, c.bucket, "stream", r, -1, minio.PutObjectOptions{PartSize: 5 << 20})
+	r.Close() // the writer ends with it
+	return errors.Join(err, c.holds(ctx, c.bucket, "stream", c.big, minio.GetObjectOptions{}))
+}
+
+func (c minioGo) putIf(ctx context.Context) error {
+	var o minio.PutObjectOptions
+	o.SetMatchETagExcept("*")
+	if _, err := c.write(ctx, "once", "1", o); err != nil {
+		return err
+	}
+	_, err := c.write(ctx, "once", "2", o)
+	return wantMinio(err, "PreconditionFailed")
+}
+
+func (c minioGo) get(ctx context.Context) error {
+	_, err := c.StatObject(ctx, c.bucket, "missing", minio.StatObjectOptions{})
+	return errors.Join(wantMinio(err, "NoSuchKey"), c.holds(ctx, c.bucket, "hello.txt", []byte("hello\n"), minio.GetObjectOptions{}),
+		c.holds(ctx, c.bucket, "empty", nil, minio.GetObjectOptions{}), c.holds(ctx, c.bucket, "big", c.big, minio.GetObjectOptions{}))
+}
+
+func (c minioGo) getRange(ctx context.Context) error {
+	r, err := c.GetObject(ctx, c.bucket, "big", minio.GetObjectOptions{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	part := make([]byte, 100)
+	if _, err := r.ReadAt(part, 12345); err != nil || !bytes.Equal(part, c.big[12345:12445]) {
+		return fmt.Errorf("read at 12345: other bytes, %w", cmp.Or(err, errors.New("no error")))
+	}
+	return c.holds(ctx, c.bucket, "big", c.big[:16<<20], minio.GetObjectOptions{PartNumber: 1})
+}
+
+func (c minioGo) head(ctx context.Context) error {
+	h, err := c.StatObject(ctx, c.bucket, "hello.txt", minio.StatObjectOptions{})
+	if err == nil && (h.ContentType != "text/x-raw" || h.UserMetadata["Color"] != "blue" || h.Size != 6) {
+		err = fmt.Errorf("stat: %+v", h)
+	}
+	return err
+}
+
+func (c minioGo) attributes(ctx context.Context) error {
+	a, err := c.GetObjectAttributes(ctx, c.bucket, "big", minio.ObjectAttributesOptions{})
+	if err == nil && (a.ObjectSize != bigBytes || a.ObjectParts.PartsCount != 2) {
+		err = fmt.Errorf("attributes: %+v", a)
+	}
+	return err
+}
+
+func (c minioGo) list(ctx context.Context) error {
+	for _, v1 := range []bool{false, true} {
+		count := 0
+		for o := range c.ListObjects(ctx, c.bucket, minio.ListObjectsOptions{Prefix: "odd/", Recursive: true, UseV1: v1, MaxKeys: 2}) {
+			if o.Err != nil {
+				return o.Err
+			}
+			if !slices.Contains(oddKeys, o.Key) {
+				return fmt.Errorf("listed %q", o.Key)
+			}
+			count++
+		}
+		if count != len(oddKeys)-2 {
+			return fmt.Errorf("listed %d keys", count)
+		}
+	}
+	return nil
+}
+
+func (c minioGo) copy(ctx context.Context) error {
+	_, err := c.CopyObject(ctx, minio.CopyDestOptions{Bucket: c.bucket, Object: "copied/" + oddKeys[0]}, minio.CopySrcOptions{Bucket: c.bucket, Object: oddKeys[0]})
+	return errors.Join(err, c.holds(ctx, c.bucket, "copied/"+oddKeys[0], []byte(oddKeys[0]), minio.GetObjectOptions{}))
+}
+
+func (c minioGo) compose(ctx context.Context) error {
+	_, err := c.ComposeObject(ctx, minio.CopyDestOptions{Bucket: c.bucket, Object: "composed"},
+		minio.CopySrcOptions{Bucket: c.bucket, Object: "big"}, minio.CopySrcOptions{Bucket: c.bucket, Object: "hello.txt"})
+	return errors.Join(err, c.holds(ctx, c.bucket, "composed", slices.Concat(c.big, []byte("hello\n")), minio.GetObjectOptions{}))
+}
+
+func (c minioGo) presignedGet(ctx context.Context) error {
+	u, err := c.PresignedGetObject(ctx, c.bucket, oddKeys[0], time.Minute, url.Values{"response-content-type": {"text/x"}})
+	if err != nil {
+		return err
+	}
+	if got, err := send(ctx, "GET", u.String(), ""); err != nil || got != "200 "+oddKeys[0] {
+		return fmt.Errorf("presigned: got %q, %v", got, err)
+	}
+	return nil
+}
+
+func (c minioGo) presignedPut(ctx context.Context) error {
+	u, err := c.PresignedPutObject(ctx, c.bucket, "signed", time.Minute)
+	if err != nil {
+		return err
+	}
+	if got, err := send(ctx, "PUT", u.String(), "by url"); err != nil || got != "200 " {
+		return fmt.Errorf("presigned: got %q, %v", got, err)
+	}
+	return c.holds(ctx, c.bucket, "signed", []byte("by url"), minio.GetObjectOptions{})
+}
+
+func (c minioGo) postForm(ctx context.Context) error {
+	p := minio.NewPostPolicy()
+	if err := errors.Join(p.SetBucket(c.bucket), p.SetKey("form"), p.SetExpires(time.Now().Add(time.Minute)), p.SetContentLengthRange(1, 100)); err != nil {
+		return err
+	}
+	to, fields, err := c.PresignedPostPolicy(ctx, p)
+	if err != nil {
+		return err
+	}
+	if got, err := sendForm(ctx, to.String(), fields, "by form"); err != nil || got != "204 " {
+		return fmt.Errorf("form: got %q, %v", got, err)
+	}
+	return c.holds(ctx, c.bucket, "form", []byte("by form"), minio.GetObjectOptions{})
+}
+
+func (c minioGo) tags(ctx context.Context) error {
+	set, err := tags.NewTags(map[string]string{"a b": "1"}, true)
+	if err != nil {
+		return err
+	}
+	if err := c.PutObjectTagging(ctx, c.bucket, "hello.txt", set, minio.PutObjectTaggingOptions{}); err != nil {
+		return err
+	}
+	got, err := c.GetObjectTagging(ctx, c.bucket, "hello.txt", minio.GetObjectTaggingOptions{})
+	if err == nil && got.ToMap()["a b"] != "1" {
+		err = fmt.Errorf("tags: %v", got)
+	}
+	return errors.Join(err, c.RemoveObjectTagging(ctx, c.bucket, "hello.txt", minio.RemoveObjectTaggingOptions{}))
+}
+
+func (c minioGo) bucketTags(ctx context.Context) error {
+	set, err := tags.NewTags(map[string]string{"team": "storage"}, false)
+	if err != nil {
+		return err
+	}
+	if err := c.SetBucketTagging(ctx, c.bucket, set); err != nil {
+		return err
+	}
+	got, err := c.GetBucketTagging(ctx, c.bucket)
+	if err == nil && got.ToMap()["team"] != "storage" {
+		err = fmt.Errorf("tags: %v", got)
+	}
+	return errors.Join(err, c.RemoveBucketTagging(ctx, c.bucket))
+}
+
+func (c minioGo) policy(ctx context.Context) error {
+	text := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::` + c.bucket + `/hello.txt"}]}`
+	if err := c.SetBucketPolicy(ctx, c.bucket, text); err != nil {
+		return err
+	}
+	if got, err := send(ctx, "GET", c.e.URL+"/"+c.bucket+"/hello.txt", ""); err != nil || got != "200 hello\n" {
+		return fmt.Errorf("anonymous: got %q, %v", got, err)
+	}
+	got, err := c.GetBucketPolicy(ctx, c.bucket)
+	if err == nil && !strings.Contains(got, "s3:GetObject") {
+		err = fmt.Errorf("policy: %s", got)
+	}
+	return errors.Join(err, c.SetBucketPolicy(ctx, c.bucket, ""))
+}
+
+func (c minioGo) cors(ctx context.Context) error {
+	if err := c.SetBucketCors(ctx, c.bucket, cors.NewConfig([]cors.Rule{{AllowedMethod: []string{"GET"}, AllowedOrigin: []string{"https://example.com"}}})); err != nil {
+		return err
+	}
+	got, err := c.GetBucketCors(ctx, c.bucket)
+	if err == nil && (got == nil || len(got.CORSRules) != 1) {
+		err = fmt.Errorf("cors: %+v", got)
+	}
+	return errors.Join(err, c.SetBucketCors(ctx, c.bucket, nil))
+}
+
+func (c minioGo) lifecycle(ctx context.Context) error {
+	config := lifecycle.NewConfiguration()
+	config.Rules = []lifecycle.Rule{{ID: "old", Status: "Enabled", RuleFilter: lifecycle.Filter{Prefix: "logs/"}, Expiration: lifecycle.Expiration{Days: 3}}}
+	if err := c.SetBucketLifecycle(ctx, c.bucket, config); err != nil {
+		return err
+	}
+	got, err := c.GetBucketLifecycle(ctx, c.bucket)
+	if err == nil && (len(got.Rules) != 1 || got.Rules[0].Expiration.Days != 3) {
+		err = fmt.Errorf("lifecycle: %+v", got)
+	}
+	return errors.Join(err, c.SetBucketLifecycle(ctx, c.bucket, lifecycle.NewConfiguration()))
+}
+
+func (c minioGo) encryption(ctx context.Context) error {
+	if _, err := c.write(ctx, "sse", "secret", minio.PutObjectOptions{ServerSideEncryption: encrypt.NewSSE()}); err != nil {
+		return err
+	}
+	if err := c.holds(ctx, c.bucket, "sse", []byte("secret"), minio.GetObjectOptions{}); err != nil {
+		return err
+	}
+	if err := c.SetBucketEncryption(ctx, c.bucket, sse.NewConfigurationSSES3()); err != nil {
+		return err
+	}
+	got, err := c.GetBucketEncryption(ctx, c.bucket)
+	if err == nil && got.Rules[0].Apply.SSEAlgorithm != "AES256" {
+		err = fmt.Errorf("encryption: %+v", got)
+	}
+	return errors.Join(err, c.RemoveBucketEncryption(ctx, c.bucket))
+}
+
+func (c minioGo) versioning(ctx context.Context) error {
+	v := minioGo{c.Client, c.e, c.bucket + "-v", nil}
+	if err := errors.Join(v.MakeBucket(ctx, v.bucket, minio.MakeBucketOptions{}), v.EnableVersioning(ctx, v.bucket)); err != nil {
+		return err
+	}
+	one, err := v.write(ctx, "k", "1", minio.PutObjectOptions{})
+	if err != nil {
+		return err
+	}
+	if err := v.RemoveObject(ctx, v.bucket, "k", minio.RemoveObjectOptions{}); err != nil {
+		return err
+	}
+	if err := v.holds(ctx, v.bucket, "k", []byte("1"), minio.GetObjectOptions{VersionID: one.VersionID}); err != nil {
+		return err
+	}
+	return v.empty(ctx, 2, minio.RemoveObjectOptions{})
+}
+
+// empty removes every version, of which there are count, and the bucket.
+func (c minioGo) empty(ctx context.Context, count int, o minio.RemoveObjectOptions) error {
+	for version := range c.ListObjects(ctx, c.bucket, minio.ListObjectsOptions{WithVersions: true, Recursive: true}) {
+		if version.Err != nil {
+			return version.Err
+		}
+		o.VersionID = version.VersionID
+		if err := c.RemoveObject(ctx, c.bucket, version.Key, o); err != nil {
+			return err
+		}
+		count--
+	}
+	if count != 0 {
+		return fmt.Errorf("%d versions too few", count)
+	}
+	return c.RemoveBucket(ctx, c.bucket)
+}
+
+func (c minioGo) lock(ctx context.Context) error {
+	l := minioGo{c.Client, c.e, c.bucket + "-l", nil}
+	if err := l.MakeBucket(ctx, l.bucket, minio.MakeBucketOptions{ObjectLocking: true}); err != nil {
+		return err
+	}
+	info, err := l.write(ctx, "k", "1", minio.PutObjectOptions{Mode: minio.Governance, RetainUntilDate: time.Now().Add(time.Hour)})
+	if err != nil {
+		return err
+	}
+	err = l.RemoveObject(ctx, l.bucket, "k", minio.RemoveObjectOptions{VersionID: info.VersionID})
+	if err := wantMinio(err, "AccessDenied"); err != nil {
+		return err
+	}
+	return l.empty(ctx, 1, minio.RemoveObjectOptions{GovernanceBypass: true})
+}
+
+func (c minioGo) sigV2(ctx context.Context) error {
+	old, err := minio.New(strings.TrimPrefix(c.e.URL, "http://"), &minio.Options{Creds: credentials.NewStaticV2(c.e.Access, c.e.Secret, ""), MaxRetries: 1})
+	if err != nil {
+		return err
+	}
+	v2 := minioGo{old, c.e, c.bucket, c.big}
+	return errors.Join(v2.putOdd(ctx), v2.list(ctx), v2.presignedGet(ctx))
+}
+
+func (c minioGo) notifications(ctx context.Context) error {
+	_, err := c.GetBucketNotification(ctx, c.bucket)
+	return err
+}
+
+func (c minioGo) remove(ctx context.Context) error {
+	if err := c.RemoveObject(ctx, c.bucket, "hello.txt", minio.RemoveObjectOptions{}); err != nil {
+		return err
+	}
+	_, err := c.StatObject(ctx, c.bucket, "hello.txt", minio.StatObjectOptions{})
+	return wantMinio(err, "NoSuchKey")
+}
+
+func (c minioGo) removeBucket(ctx context.Context) error {
+	if err := wantMinio(c.RemoveBucket(ctx, c.bucket), "BucketNotEmpty"); err != nil {
+		return err
+	}
+	for e := range c.RemoveObjects(ctx, c.bucket, c.ListObjects(ctx, c.bucket, minio.ListObjectsOptions{Recursive: true}), minio.RemoveObjectsOptions{}) {
+		return e.Err
+	}
+	return c.RemoveBucket(ctx, c.bucket)
+}
