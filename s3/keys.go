@@ -26,8 +26,14 @@ func newKeys(client identitypb.IdentityClient, box *seal.Box, now func() time.Ti
 	return k
 }
 
-// lookup implements sigv4.Lookup.
+// maxAccessKey is the length of the longest access key, in bytes, as IAM has it.
+const maxAccessKey = 128
+
+// lookup implements sigv4.Lookup. What is too long for a key is none, and nothing of it is remembered.
 func (k *keys) lookup(ctx context.Context, accessKey string) (sigv4.Identity, error) {
+	if len(accessKey) > maxAccessKey {
+		return sigv4.Identity{}, errs.Newf(errs.NotFound, "no such access key")
+	}
 	id, err := k.known.get(ctx, accessKey)
 	if err != nil && !errs.Is(err, errs.NotFound) {
 		return sigv4.Identity{}, fmt.Errorf("find access key: %w", err)

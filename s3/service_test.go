@@ -180,6 +180,9 @@ func TestKeysAreRemembered(t *testing.T) {
 		step(answerAgain, 10, errs.NotFound)
 		id.enabled = true
 		step(answerAge, 11, errs.Unknown)
+		if _, err := k.lookup(t.Context(), strings.Repeat("k", maxAccessKey+1)); !errs.Is(err, errs.NotFound) || id.calls != 11 || len(k.known.known) != 1 {
+			t.Errorf("a key that is too long: got %v, %d calls, %d remembered", err, id.calls, len(k.known.known))
+		}
 		if _, err := k.lookup(t.Context(), "other"); !errs.Is(err, errs.DataLoss) { // sealed for another key
 			t.Errorf("got %v, want DataLoss", err)
 		}

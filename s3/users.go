@@ -40,8 +40,14 @@ func newUsers(client identitypb.IdentityClient, now func() time.Time, log *slog.
 	return u
 }
 
+// maxUserRef is more than any name, id or address of a user has, in bytes.
+const maxUserRef = 512
+
 // find finds a user. NotFound when there is none.
 func (u *users) find(ctx context.Context, by byte, text string) (*identitypb.User, error) {
+	if len(text) > maxUserRef {
+		return nil, errs.Newf(errs.NotFound, "no such user")
+	}
 	return u.known.get(ctx, userRef{by, text})
 }
 
