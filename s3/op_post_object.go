@@ -93,9 +93,11 @@ func formHeaders(sent http.Header, form *postform.Form) (http.Header, error) {
 		}
 	}
 	for name, value := range form.Fields {
+		var err error
 		switch name {
 		case "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature", "x-amz-content-sha256":
 		case "acl":
+			err = checkHeader(name, value)
 			h.Set("X-Amz-Acl", value)
 		case "tagging":
 			tags, err := tagging.Parse([]byte(value), tagging.Object)
@@ -108,11 +110,16 @@ func formHeaders(sent http.Header, form *postform.Form) (http.Header, error) {
 			}
 			h.Set("X-Amz-Tagging", query.Encode())
 		case "cache-control", "content-type", "content-disposition", "content-encoding", "content-language", "expires":
+			err = checkHeader(name, value)
 			h.Set(name, value)
 		default:
 			if strings.HasPrefix(name, "x-amz-") {
+				err = checkHeader(name, value)
 				h.Set(name, value)
 			}
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return h, nil

@@ -136,6 +136,9 @@ func TestPostObjectRefused(t *testing.T) {
 		{"wrong checksum", of(signedForm(large, "", "key", "k", "x-amz-checksum-crc32", "AAAAAA==")), 400, "BadDigest"},
 		{"token", of(signedForm([]byte("x"), "", "key", "k", "x-amz-security-token", "x")), 400, "InvalidToken"},
 		{"bad tags", of(signedForm([]byte("x"), `, ["starts-with", "$tagging", ""]`, "key", "k", "tagging", "<x/>")), 400, "MalformedXML"},
+		{"metadata of two lines", of(signedForm([]byte("x"), `, ["starts-with", "$x-amz-meta-a", ""]`, "key", "k", "x-amz-meta-a", "1\nx-amz-acl: public-read")), 400, "InvalidArgument"},
+		{"type of two lines", of(signedForm([]byte("x"), `, ["starts-with", "$content-type", ""]`, "key", "k", "Content-Type", "text/x\r\n\r\n<script>")), 400, "InvalidArgument"},
+		{"no header", of(signedForm([]byte("x"), `, ["starts-with", "$x-amz-meta-a b", ""]`, "key", "k", "x-amz-meta-a b", "1")), 400, "InvalidArgument"},
 		{"metadata", of(signedForm([]byte("x"), `, ["starts-with", "$x-amz-meta-a", ""]`, "key", "k", "x-amz-meta-a", strings.Repeat("m", 2049))), 400, "MetadataTooLarge"},
 	} {
 		if resp, text := g.post(c.form.body, c.form.kind, true); resp.StatusCode != c.status || !strings.Contains(text, "<Code>"+c.code+"</Code>") {

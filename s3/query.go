@@ -35,11 +35,15 @@ func parseQuery(raw string) (url.Values, error) {
 
 // hoisted moves parameters of a presigned query that stand for headers into the headers, where they were signed and not sent. Checksums
 // of the body are not among them: S3 ignores them there (aws-sdk-go-v2 issue 2610), and the SDK for JavaScript, which does not know
-// the body, writes the checksum of none into every URL that it presigns.
-func hoisted(r *request) {
+// the body, writes the checksum of none into every URL that it presigns. It refuses what could not have come in a header: in the text that
+// Version 2 signs, a line break would make one header of several.
+func hoisted(r *request) error {
 	for name, values := range r.query {
 		if len(name) < 7 || !strings.EqualFold(name[:6], "x-amz-") {
 			continue
+		}
+		if err := checkHeader(name, values...); err != nil {
+			return err
 		}
 		switch strings.ToLower(name[6:]) {
 		case "algorithm", "credential", "signature", "date", "signedheaders", "expires", "security-token", "content-sha256", "sdk-checksum-algorithm":
@@ -52,6 +56,24 @@ func hoisted(r *request) {
 			r.Header.Set(name, values[0])
 		}
 	}
+	return nil
+}
+
+// checkHeader refuses names and values that HTTP has no header for (RFC 9110, 5.5 and 5.6.2).
+func checkHeader(name string, values ...string) error {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return fail("InvalidArgument", "The name of a header has a character that headers cannot have")
+		}
+	}
+	for _, v := range values {
+		for i := range len(v) {
+			if c := v[i]; c < ' ' && c != '\t' || c == 0x7f {
+				return fail("InvalidArgument", "The value of %s has a character that headers cannot have", name)
+			}
+		}
+	}
+	return nil
 }
 
 // sessionToken refuses temporary credentials, which this build does not issue.

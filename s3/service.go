@@ -258,7 +258,9 @@ func (s *Service) dispatch(w http.ResponseWriter, r *request) (err error) {
 		return err
 	}
 	if r.auth.Presigned {
-		hoisted(r)
+		if err := hoisted(r); err != nil {
+			return err
+		}
 	}
 	op, err := route(s.table, r.Method, r.bucket, r.key, r.query, r.Header)
 	if err != nil && r.auth.Anonymous() {
