@@ -200,7 +200,7 @@ func (c *Catalog) again(ctx context.Context, all []*change) {
 		case heads[i].at(ch.note.new.location):
 			ch.err, ch.done = nil, &heads[i]
 		case heads[i].layered():
-			o, e := c.at(ctx, ch.bucket.ID, ch.key, ch.note.id, ch.note.new.location)
+			o, e := c.at(ctx, ch.bucket.ID, ch.key, ch.note.new.location)
 			if e == nil && o.Version != "" {
 				ch.err, ch.done = nil, &head{rev: o.Rev, note: ch.note.id, live: true, object: o}
 			}

@@ -372,7 +372,7 @@ func (c *Catalog) isEmpty(ctx context.Context, bucketID string) (bool, error) {
 func (c *Catalog) checkBuckets(ctx context.Context, all []*change) {
 	read := map[string]error{} // by bucket id
 	for _, ch := range all {
-		if ch.err != nil || ch.done == nil || !ch.done.present() || c.opt.fault.skipBucket {
+		if ch.err != nil || ch.done == nil || !ch.done.present() || ch.undo || c.opt.fault.skipBucket {
 			continue
 		}
 		err, ok := read[ch.bucket.ID]

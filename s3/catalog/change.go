@@ -26,6 +26,7 @@ type change struct {
 	maybe bool      // a compare-and-set had an unknown outcome
 	noted bool      // the note is known to be stored
 	doubt bool      // how the note is stored is not known: a replacement had an unknown outcome
+	undo  bool      // it takes back what was put into a bucket that is gone
 	moves bool      // its location is the bucket's placement, and moves with it
 	err   error
 	tried *head        // what the last compare-and-set would have put there
@@ -109,7 +110,7 @@ func (c *Catalog) anchor(ctx context.Context, all []*change) {
 			bare = append(bare, ch)
 		}
 		was := n.docRev
-		n.rev, n.docRev = c.newRev(max(ch.base.rev, n.id, docstore.Rev(n.upload))), c.newRev(was) // newer than what it is named by, see garbage.since
+		n.rev, n.docRev = c.newRev(max(ch.base.rev, docstore.Rev(n.upload))), c.newRev(was) // newer than the upload, see garbage.since
 		if n.id == "" {
 			n.id = n.rev
 		}

@@ -117,6 +117,7 @@ func (c *Catalog) undo(ctx context.Context, b Bucket, key string) error {
 		}
 		ch.deleteVersion(versionID, func(head) error { return nil })
 		shape := ch.shape
+		ch.undo = true
 		ch.shape = func(n *note, base head) {
 			shape(n, base)
 			n.undo = !c.opt.fault.deleteUndone

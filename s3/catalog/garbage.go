@@ -35,7 +35,7 @@ type garbage struct {
 	location Location
 	due      time.Time
 	version  docstore.Rev // the one that had it; empty: perhaps none had, see since
-	since    docstore.Rev // versions that are not older may have it
+	since    docstore.Rev // of an upload: only versions that are younger may have it. What a relocation brought may belong to a version of any age
 	multi    bool         // there may be native uploads of the same key
 	table    string       // the blob whose part tables go with it
 	claim    docstore.Rev // of an adopted original: the note of the claim

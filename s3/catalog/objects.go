@@ -291,7 +291,7 @@ func (c *Catalog) orphan(ctx context.Context, n note) {
 	if err == nil && h.at(n.new.location) {
 		return
 	}
-	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, since: n.id, multi: n.multi, due: c.now().Add(c.opt.GarbageGrace)}
+	g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, multi: n.multi, due: c.now().Add(c.opt.GarbageGrace)}
 	for range 3 {
 		if err = c.insertGarbage(ctx, []garbage{g}); err == nil {
 			return

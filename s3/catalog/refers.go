@@ -7,7 +7,7 @@ import (
 )
 
 // refers reports whether any version of the key of a garbage entry refers to its blob, or to its table, or one that was made for the blob that is named as table. The entry says where to look: at one
-// version, if that is known, or at those that are not older than a change. Head, versions, then head again: what is missed in between moved, and so did the head.
+// version, if that is known, or at those that are not older than an upload, or at all. Head, versions, then head again: what is missed in between moved, and so did the head.
 func (c *Catalog) refers(ctx context.Context, g garbage) (blob, table bool, err error) {
 	h, err := c.head(ctx, g.bucketID, g.key)
 	for range rounds {
@@ -76,7 +76,7 @@ func (c *Catalog) eachBelow(ctx context.Context, g garbage, h head, see func(o *
 }
 
 // at finds the version that a change made, by where its bytes are; a zero Object when there is no such one below the current one.
-func (c *Catalog) at(ctx context.Context, bucketID, key string, since docstore.Rev, l Location) (found Object, err error) {
+func (c *Catalog) at(ctx context.Context, bucketID, key string, l Location) (found Object, err error) {
 	h, err := c.head(ctx, bucketID, key)
 	if err != nil {
 		return Object{}, err
@@ -89,6 +89,6 @@ func (c *Catalog) at(ctx context.Context, bucketID, key string, since docstore.R
 	if h.shift != nil && h.shift.put != nil {
 		see(h.shift.put)
 	}
-	err = c.eachBelow(ctx, garbage{bucketID: bucketID, key: key, since: since}, h, see)
+	err = c.eachBelow(ctx, garbage{bucketID: bucketID, key: key}, h, see)
 	return found, err
 }

@@ -306,7 +306,7 @@ func (c *Catalog) owe(ctx context.Context, s *sorted) error {
 				return err
 			}
 		case n.upload == "" || c.opt.fault.skipAnchor:
-			g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, since: n.id, due: due, multi: n.multi}
+			g := garbage{shard: n.shard, bucketID: n.bucketID, key: n.key, location: n.new.location, due: due, multi: n.multi}
 			if n.multi {
 				g.table = n.new.location.BlobID
 			}
