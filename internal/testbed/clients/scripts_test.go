@@ -29,6 +29,7 @@ type script struct {
 	files    []string          // in testdata, one after the other
 	programs map[string]string // name in the script: program of the testbed
 	version  []string
+	mount    func(t *testing.T, e target, work string, env []string) // what has to be there before the first row
 }
 
 func scripts() []client {
@@ -40,6 +41,7 @@ func scripts() []client {
 		{name: "s5cmd", files: []string{"s5cmd"}, programs: map[string]string{"s5cmd": "s5cmd"}, version: []string{"s5cmd", "version"}},
 		{name: "mc", files: []string{"mc"}, programs: map[string]string{"mc": "mc"}, version: []string{"mc", "--version"}},
 		{name: "restic", files: []string{"restic"}, programs: map[string]string{"restic": "restic"}, version: []string{"restic", "version"}},
+		{name: "s3fs", files: []string{"s3fs"}, version: []string{"s3fs", "--version"}, mount: mountS3fs},
 	}
 	var out []client
 	for _, s := range all {
@@ -82,7 +84,11 @@ func (s script) environment(t *testing.T, e target) []string {
 // firstLine returns the first line of what the client says of its version.
 func (s script) firstLine(t *testing.T) string {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), testbed.Binary(t, s.programs[s.version[0]]), s.version[1:]...).Output()
+	program := s.version[0]
+	if s.programs != nil {
+		program = testbed.Binary(t, s.programs[program])
+	}
+	out, err := exec.CommandContext(t.Context(), program, s.version[1:]...).Output()
 	if err != nil {
 		t.Fatalf("ask %s for its version: %v", s.name, err)
 	}
@@ -97,6 +103,9 @@ func (s script) run(t *testing.T, e target, m *column) {
 	writeFiles(t, work)
 	if s.name == "rclone" {
 		writeRandom(t, filepath.Join(work, "huge"), hugeBytes)
+	}
+	if s.mount != nil {
+		s.mount(t, e, work, env)
 	}
 	prelude, err := os.ReadFile(filepath.Join("testdata", "prelude.sh"))
 	if err != nil {

@@ -133,7 +133,8 @@ fails AccessDenied aws s3api delete-object --bucket $B-l --key k --version-id $v
 aws s3api put-object-legal-hold --bucket $B-l --key k --legal-hold Status=OFF
 aws s3api delete-object --bucket $B-l --key k --version-id $v --bypass-governance-retention
 aws s3api put-object-lock-configuration --bucket $B-l --object-lock-configuration '{"ObjectLockEnabled":"Enabled","Rule":{"DefaultRetention":{"Mode":"GOVERNANCE","Days":1}}}'
-has GOVERNANCE aws s3api put-object --bucket $B-l --key k --body hello.txt --debug
+aws s3api put-object --bucket $B-l --key k --body hello.txt
+has GOVERNANCE aws s3api head-object --bucket $B-l --key k
 ## notifications
 aws s3api get-bucket-notification-configuration --bucket $B
 ## logging
