@@ -158,7 +158,7 @@ func TestUnreadablePolicy(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, Options{})
 	bucket := g.owned("bucket")
-	if _, err := g.catalog.SetSettings(t.Context(), bucket, map[string][]byte{policySetting: []byte(`{"Version":"2099-01-01"}`)}); err != nil {
+	if _, err := g.catalog.SetSettings(t.Context(), catalog.Bucket{Name: bucket}, map[string][]byte{policySetting: []byte(`{"Version":"2099-01-01"}`)}); err != nil {
 		t.Fatal(err)
 	}
 	for _, who := range []string{"owner", "other", "anonymous"} {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/opensds/gelato/internal/errs"
+	"github.com/opensds/gelato/s3/acl"
 	"github.com/opensds/gelato/s3/catalog"
 	"github.com/opensds/gelato/s3/tagging"
 )
@@ -72,7 +73,7 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 		}
 	}
 	if errs.ReasonOf(err) == "BucketAlreadyOwnedByYou" && s.o.Region == legacyRegion { // S3 sets the list anew in us-east-1
-		_, err = s.catalog.SetSettings(r.Context(), r.bucket, map[string][]byte{aclSetting: settings[aclSetting]})
+		err = s.listAnew(r, settings[aclSetting])
 	}
 	if err != nil {
 		return err
@@ -81,6 +82,31 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	w.Header()["Content-Length"] = []string{"0"}
 	w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// listAnew sets the access control list of a bucket that its owner creates again, as PutBucketAcl would: its policy and its public access block count.
+func (s *Service) listAnew(r *request, stored []byte) error {
+	var err error
+	if r.b, err = s.catalog.Bucket(r.Context(), r.bucket); err != nil {
+		return err
+	}
+	if _, has := r.b.Settings[aclSetting]; !has && stored == nil {
+		return nil
+	}
+	if err := s.authorize(r, access{action: "s3:PutBucketAcl", bucket: r.b}); err != nil {
+		return err
+	}
+	list, err := acl.Decode(stored)
+	if err != nil {
+		return err
+	}
+	if enforced, err := s.enforced(r.Context(), r.b); err != nil || enforced && stored != nil {
+		return orElse(err, errACLsDisabled())
+	}
+	if err := s.publicAllowed(r, list); err != nil {
+		return err
+	}
+	return s.putSetting(r.Context(), r.b, aclSetting, stored)
 }
 
 // legacyRegion is the one region with rules of its own.

@@ -29,7 +29,7 @@ func (s *Service) putBucketVersioning(w http.ResponseWriter, r *request) error {
 	case v.MFADelete == "Enabled":
 		return notImplemented("MfaDelete")
 	}
-	if _, err := s.catalog.SetVersioning(r.Context(), r.bucket, v.Status); err != nil {
+	if _, err := s.catalog.SetVersioning(r.Context(), r.b, v.Status); err != nil {
 		return err
 	}
 	return sendEmpty(w, http.StatusOK)

@@ -36,7 +36,7 @@ func (s *Service) putObjectLockConfiguration(w http.ResponseWriter, r *request) 
 	if err != nil {
 		return err
 	}
-	if _, err := s.catalog.SetObjectLock(r.Context(), r.bucket, d); err != nil {
+	if _, err := s.catalog.SetObjectLock(r.Context(), r.b, d); err != nil {
 		return err
 	}
 	return sendEmpty(w, http.StatusOK)

@@ -75,6 +75,6 @@ func (p *parsedSettings) keep(k parsedKey, v any) {
 
 // putSetting stores one setting of a bucket; nil bytes remove it.
 func (s *Service) putSetting(ctx context.Context, b catalog.Bucket, name string, value []byte) error {
-	_, err := s.catalog.SetSettings(ctx, b.Name, map[string][]byte{name: value})
+	_, err := s.catalog.SetSettings(ctx, b, map[string][]byte{name: value})
 	return err
 }

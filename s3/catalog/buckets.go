@@ -225,7 +225,7 @@ func (c *Catalog) Buckets(ctx context.Context, owner, after string, limit int) (
 
 // SetPlacement implements API. It answers when no process can have the former placement in its cache any more.
 func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Bucket, error) {
-	b, err := c.change(ctx, name, func(b *Bucket) error {
+	b, err := c.change(ctx, Bucket{Name: name}, func(b *Bucket) error {
 		b.BackendID = backendID
 		return nil
 	})
@@ -236,9 +236,9 @@ func (c *Catalog) SetPlacement(ctx context.Context, name, backendID string) (Buc
 }
 
 // change changes what writes depend on of a bucket, and answers when no process can have the former state in its cache any more.
-func (c *Catalog) change(ctx context.Context, name string, set func(b *Bucket) error) (Bucket, error) {
+func (c *Catalog) change(ctx context.Context, of Bucket, set func(b *Bucket) error) (Bucket, error) {
 	for {
-		b, err := c.readBucket(ctx, name)
+		b, err := c.same(ctx, of)
 		if err != nil {
 			return Bucket{}, err
 		}
@@ -267,6 +267,17 @@ func (c *Catalog) change(ctx context.Context, name string, set func(b *Bucket) e
 			return Bucket{}, err
 		}
 	}
+}
+
+// same reads a bucket again, past the cache. NoSuchBucket when another one has its name by now: what somebody was allowed to do with the one says nothing of
+// the other. A Bucket without an ID stands for whichever has the name.
+func (c *Catalog) same(ctx context.Context, of Bucket) (Bucket, error) {
+	b, err := c.readBucket(ctx, of.Name)
+	if err == nil && of.ID != "" && of.ID != b.ID {
+		c.cache.drop(of.Name)
+		return Bucket{}, noSuchBucket()
+	}
+	return b, err
 }
 
 // DeleteBucket implements API. Marked as deleting first, then looked through: a writer puts its object first and looks at the bucket

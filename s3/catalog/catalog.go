@@ -195,17 +195,20 @@ type API interface {
 	Buckets(ctx context.Context, owner, after string, limit int) (buckets []Bucket, more bool, err error)
 	DeleteBucket(ctx context.Context, name string) error
 	SetPlacement(ctx context.Context, name, backendID string) (Bucket, error)
+	// SetVersioning, SetObjectLock and SetSettings change the bucket with b's Name and ID, or, where the ID is empty, whichever has the Name. NoSuchBucket when it is gone, even
+	// if another one has its name by now.
+
 	// SetVersioning enables or suspends versioning. It answers when no write can begin by the former state any more. FailedPrecondition with reason
 	// InvalidBucketState when versions of the bucket can be locked and are not to be enabled.
-	SetVersioning(ctx context.Context, name, state string) (Bucket, error)
+	SetVersioning(ctx context.Context, b Bucket, state string) (Bucket, error)
 	// SetObjectLock makes versions of a bucket lockable, for ever, and says what new ones get. FailedPrecondition with reason InvalidBucketState unless
 	// versioning is enabled.
-	SetObjectLock(ctx context.Context, name string, d DefaultRetention) (Bucket, error)
+	SetObjectLock(ctx context.Context, b Bucket, d DefaultRetention) (Bucket, error)
 	// Setting returns the bytes of one of b.Settings. They may be shared: do not change them. NotFound with reason NoSuchSetting when b has none of this name,
 	// or when it was changed since b was read.
 	Setting(ctx context.Context, b Bucket, name string) ([]byte, error)
 	// SetSettings changes settings of a bucket in one step; nil bytes remove one. At most 1 MiB each. This process sees them at once, others within 2 s.
-	SetSettings(ctx context.Context, bucket string, settings map[string][]byte) (Bucket, error)
+	SetSettings(ctx context.Context, b Bucket, settings map[string][]byte) (Bucket, error)
 
 	// Get returns an object: the current one when versionID is empty. NotFound with reason NoSuchKey or NoSuchVersion when there is none. Where a delete marker is
 	// current, it comes with the error NoSuchKey; where one is named, with FailedPrecondition and reason MethodNotAllowed.

@@ -68,8 +68,8 @@ func errBucketState(text string) error {
 }
 
 // SetVersioning implements API.
-func (c *Catalog) SetVersioning(ctx context.Context, name, state string) (Bucket, error) {
-	b, err := c.change(ctx, name, func(b *Bucket) error {
+func (c *Catalog) SetVersioning(ctx context.Context, of Bucket, state string) (Bucket, error) {
+	b, err := c.change(ctx, of, func(b *Bucket) error {
 		b.Versioning = state
 		if b.ObjectLock && state != Enabled {
 			return errBucketState("An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.")
@@ -83,8 +83,8 @@ func (c *Catalog) SetVersioning(ctx context.Context, name, state string) (Bucket
 }
 
 // SetObjectLock implements API.
-func (c *Catalog) SetObjectLock(ctx context.Context, name string, d DefaultRetention) (Bucket, error) {
-	b, err := c.change(ctx, name, func(b *Bucket) error {
+func (c *Catalog) SetObjectLock(ctx context.Context, of Bucket, d DefaultRetention) (Bucket, error) {
+	b, err := c.change(ctx, of, func(b *Bucket) error {
 		if b.Versioning != Enabled {
 			return errBucketState("Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration")
 		}

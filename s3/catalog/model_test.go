@@ -81,7 +81,7 @@ func (r *run) setUp(t *testing.T, c *Catalog) {
 			t.Fatal(err)
 		}
 		if r.versioned && r.rng.IntN(3) > 0 {
-			if _, err := c.SetVersioning(t.Context(), name, Enabled); err != nil {
+			if _, err := c.SetVersioning(t.Context(), Bucket{Name: name}, Enabled); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -251,7 +251,7 @@ func (cl *client) version(b Bucket, key string) (versionID string, ok bool) {
 
 // setVersioning switches the versions of a bucket on or off.
 func (cl *client) setVersioning(ctx context.Context, bucket, state string) {
-	_, err := cl.c.SetVersioning(ctx, bucket, state)
+	_, err := cl.c.SetVersioning(ctx, Bucket{Name: bucket}, state)
 	cl.r.log("%s sets versioning of %s to %s: %v", cl.a.name, bucket, state, err)
 }
 

@@ -84,9 +84,9 @@ func (c *Catalog) writeSettings(ctx context.Context, b Bucket, change map[string
 }
 
 // SetSettings implements API.
-func (c *Catalog) SetSettings(ctx context.Context, bucket string, change map[string][]byte) (Bucket, error) {
+func (c *Catalog) SetSettings(ctx context.Context, of Bucket, change map[string][]byte) (Bucket, error) {
 	for {
-		b, err := c.readBucket(ctx, bucket)
+		b, err := c.same(ctx, of)
 		if err != nil {
 			return Bucket{}, err
 		}

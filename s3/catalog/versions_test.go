@@ -15,7 +15,7 @@ import (
 func (w *world) versioned(name, state string) Bucket {
 	w.t.Helper()
 	w.bucket(name)
-	b, err := w.SetVersioning(w.t.Context(), name, state)
+	b, err := w.SetVersioning(w.t.Context(), Bucket{Name: name}, state)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -121,14 +121,14 @@ func TestNullVersions(t *testing.T) {
 		w := newWorld(t, Options{})
 		b := w.bucket("b")
 		w.mustPut(b, "k", "before")
-		b, err := w.SetVersioning(t.Context(), "b", Enabled)
+		b, err := w.SetVersioning(t.Context(), Bucket{Name: "b"}, Enabled)
 		if err != nil {
 			t.Fatal(err)
 		}
 		one := w.mustPut(b, "k", "one")
 		two := w.mustPut(b, "k", "two")
 		w.wantVersions(b, "k "+two.VersionID, "k "+one.VersionID, "k null")
-		if b, err = w.SetVersioning(t.Context(), "b", Suspended); err != nil {
+		if b, err = w.SetVersioning(t.Context(), Bucket{Name: "b"}, Suspended); err != nil {
 			t.Fatal(err)
 		}
 		// A null version replaces the one that was, from wherever it lies.
@@ -240,14 +240,14 @@ func TestLocks(t *testing.T) {
 		ctx := t.Context()
 		w := newWorld(t, Options{})
 		w.bucket("plain")
-		_, err := w.SetObjectLock(ctx, "plain", DefaultRetention{})
+		_, err := w.SetObjectLock(ctx, Bucket{Name: "plain"}, DefaultRetention{})
 		wantReason(t, err, errs.FailedPrecondition, "InvalidBucketState")
 		w.versioned("b", Enabled)
-		b, err := w.SetObjectLock(ctx, "b", DefaultRetention{Mode: Governance, Days: 1})
+		b, err := w.SetObjectLock(ctx, Bucket{Name: "b"}, DefaultRetention{Mode: Governance, Days: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.SetVersioning(ctx, "b", Suspended)
+		_, err = w.SetVersioning(ctx, Bucket{Name: "b"}, Suspended)
 		wantReason(t, err, errs.FailedPrecondition, "InvalidBucketState")
 		o := w.mustPut(b, "k", "x")
 		if left := time.Until(o.Retention.Until); o.Retention.Mode != Governance || left < 23*time.Hour || left > 24*time.Hour {

@@ -76,7 +76,7 @@ func TestRelocateVersions(t *testing.T) {
 	r := newRig(t, options{mover: small})
 	a, b := r.backend("a"), r.backend("b")
 	r.bucket("kept", a)
-	bucket, err := r.catalog.SetVersioning(t.Context(), "kept", catalog.Enabled)
+	bucket, err := r.catalog.SetVersioning(t.Context(), catalog.Bucket{Name: "kept"}, catalog.Enabled)
 	if err != nil {
 		t.Fatal(err)
 	}
