@@ -127,7 +127,8 @@ awscli2() (
 	trap 'rm -rf "$work"' EXIT
 	cd "$work"
 	mkdir -p lists/partial archives/partial
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main" >sources
+	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Label: Debian' | awk 'NR == 1') # the machine's own
+	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] ${mirror:?"no mirror of Debian: apt-get update"} sid main" >sources
 	apt=(timeout 10m apt-get -qq -o Dir::Etc::SourceList="$work/sources" -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$work/lists"
 		-o Dir::Cache="$work" -o APT::Sandbox::User=root)
 	"${apt[@]}" update
