@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/opensds/gelato/internal/docstore"
 	"github.com/opensds/gelato/s3/catalog"
 )
 
@@ -47,4 +48,22 @@ func (s *Service) head(ctx context.Context, r *request, b catalog.Bucket, key, v
 		return o, err
 	}
 	return s.catalog.Get(ctx, b, key, version)
+}
+
+// amend changes the attributes of the object that was looked at to decide about access, the one of the request's key and version. OperationAborted when another one has taken
+// its place: the caller may not be allowed to change that.
+func (s *Service) amend(r *request, version string, alter func(o *catalog.Object) error) (catalog.Object, error) {
+	g := &r.glance
+	g.mu.Lock()
+	var judged docstore.Rev
+	if g.bucket == r.b.ID && g.key == r.key && g.version == version && g.err == nil {
+		judged = g.object.Version
+	}
+	g.mu.Unlock()
+	return s.catalog.Amend(r.Context(), r.b, r.key, version, func(o *catalog.Object) error {
+		if judged != "" && o.Version != judged {
+			return fail("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Try again.")
+		}
+		return alter(o)
+	})
 }

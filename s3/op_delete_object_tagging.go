@@ -20,7 +20,7 @@ func (s *Service) setTags(w http.ResponseWriter, r *request, set tagging.Set) er
 	if err != nil {
 		return err
 	}
-	o, err := s.catalog.Amend(r.Context(), r.b, r.key, version, func(o *catalog.Object) error {
+	o, err := s.amend(r, version, func(o *catalog.Object) error {
 		o.Tags = set
 		return nil
 	})

@@ -32,7 +32,7 @@ func (s *Service) putObjectLegalHold(w http.ResponseWriter, r *request) error {
 	if in.Status != "ON" && in.Status != "OFF" {
 		return malformedXML(nil)
 	}
-	_, err = s.catalog.Amend(r.Context(), r.b, r.key, version, func(o *catalog.Object) error {
+	_, err = s.amend(r, version, func(o *catalog.Object) error {
 		o.LegalHold = in.Status == "ON"
 		return nil
 	})

@@ -41,7 +41,7 @@ func (s *Service) putObjectRetention(w http.ResponseWriter, r *request) error {
 		}
 	}
 	bypass := s.bypasses(r, r.key, version)
-	_, err = s.catalog.Amend(r.Context(), r.b, r.key, version, func(o *catalog.Object) error {
+	_, err = s.amend(r, version, func(o *catalog.Object) error {
 		if err := o.Retention.Change(to, s.o.Now(), bypass); err != nil {
 			return err
 		}
