@@ -23,6 +23,15 @@ func (g *gateway) locked(name string) *versioned {
 	return &versioned{g, c, name}
 }
 
+// A bucket that is there without object lock is not answered for one that was to have it.
+func TestLockedAgain(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	bucket := g.bucket("unlocked", "")
+	_, err := g.root().CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: &bucket, ObjectLockEnabledForBucket: aws.Bool(true)})
+	wantCode(t, err, "BucketAlreadyOwnedByYou")
+}
+
 func (v *versioned) retain(key, id string, mode types.ObjectLockRetentionMode, until time.Time, bypass bool) error {
 	in := &awss3.PutObjectRetentionInput{Bucket: &v.bucket, Key: &key, VersionId: optional(id), Retention: &types.ObjectLockRetention{}, BypassGovernanceRetention: &bypass}
 	if mode != "" {

@@ -72,7 +72,7 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 			err = errors.Join(err, s.catalog.DeleteBucket(context.WithoutCancel(r.Context()), r.bucket))
 		}
 	}
-	if errs.ReasonOf(err) == "BucketAlreadyOwnedByYou" && s.o.Region == legacyRegion { // S3 sets the list anew in us-east-1
+	if errs.ReasonOf(err) == "BucketAlreadyOwnedByYou" && s.o.Region == legacyRegion && !b.ObjectLock { // S3 sets the list anew in us-east-1
 		err = s.listAnew(r, settings[aclSetting])
 	}
 	if err != nil {

@@ -45,12 +45,14 @@ func hoisted(r *request) error {
 		if err := checkHeader(name, values...); err != nil {
 			return err
 		}
-		switch strings.ToLower(name[6:]) {
+		switch what := strings.ToLower(name[6:]); what {
+		case "checksum-algorithm", "checksum-type", "checksum-mode":
 		case "algorithm", "credential", "signature", "date", "signedheaders", "expires", "security-token", "content-sha256", "sdk-checksum-algorithm":
 			continue
-		}
-		if len(name) > 15 && strings.EqualFold(name[6:15], "checksum-") {
-			continue
+		default:
+			if strings.HasPrefix(what, "checksum-") { // of a body that was not there when the request was signed
+				continue
+			}
 		}
 		if r.Header.Get(name) == "" && len(values) > 0 {
 			r.Header.Set(name, values[0])

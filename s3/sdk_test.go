@@ -350,6 +350,22 @@ func TestPresignedChecksum(t *testing.T) {
 	}
 }
 
+// What a presigned query says of checksums, but for the sums themselves, counts as the headers would.
+func TestPresignedChecksumMode(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, Options{})
+	g.bucket("presigned", "")
+	if a := g.send(call{method: "PUT", path: "/presigned/k", body: []byte("hello")}); a.status != 200 {
+		t.Fatal(a)
+	}
+	if a := g.send(call{method: "GET", path: "/presigned/k", query: "x-amz-checksum-mode=ENABLED", presign: time.Minute}); a.header.Get("X-Amz-Checksum-Crc64nvme") == "" {
+		t.Errorf("mode: got %v, want a checksum", a.header)
+	}
+	if a := g.send(call{method: "POST", path: "/presigned/k", query: "uploads=&x-amz-checksum-algorithm=SHA256", presign: time.Minute}); a.header.Get("X-Amz-Checksum-Algorithm") != "SHA256" {
+		t.Errorf("algorithm: got %v, want SHA256", a.header)
+	}
+}
+
 func TestPresign(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, Options{})
