@@ -72,7 +72,7 @@ diff -r tree down
 has copy: aws s3 sync --no-progress s3://$B/tree s3://$B/tree2
 ## mirror
 rm -r down/d1 && has delete: aws s3 sync --no-progress --delete down s3://$B/tree
-quiet aws s3 ls --recursive s3://$B/tree/d1/ || true
+hasnt tree/d1/ aws s3 ls --recursive s3://$B/tree/
 quiet aws s3 sync --no-progress --delete s3://$B/tree down
 ## presigned get
 link=$(aws s3 presign --expires-in 600 "s3://$B/odd/$odd")

@@ -43,3 +43,19 @@ url() {
 		print(answer.status, answer.read().decode())
 	PYTHON
 }
+
+# form FILE COMMAND sends FILE as the curl command of a form says, which ends in -F file=@<FILE>.
+form() {
+	python3 - "$@" <<-'PYTHON'
+		import shlex, sys, urllib.request
+		body, words = b"", shlex.split(sys.argv[2].replace("<FILE>", "FILE"))
+		for flag, field in zip(words, words[1:]):
+		    if flag == "-F" and not field.startswith("file="):
+		        name, _, value = field.partition("=")
+		        body += f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+		file = open(sys.argv[1], "rb").read()
+		body += b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n' + file + b"\r\n--b--\r\n"
+		url = next(w for w in words if w.startswith("http"))
+		urllib.request.urlopen(urllib.request.Request(url, data=body, headers={"Content-Type": "multipart/form-data; boundary=b"}))
+	PYTHON
+}

@@ -127,9 +127,12 @@ s3cmd get --force s3://$B/sse.txt got && cmp got hello.txt
 s3cmd put --storage-class=STANDARD_IA hello.txt s3://$B/cool
 has STANDARD_IA s3cmd info s3://$B/cool
 ## versioning
-s3cmd setversioning s3://$B enable
-has 'Versioning:Enabled' s3cmd info s3://$B || has Enabled s3cmd info s3://$B
-s3cmd setversioning s3://$B disable
+s3cmd mb s3://$B-v
+s3cmd setversioning s3://$B-v enable
+has Enabled s3cmd info s3://$B-v
+s3cmd setversioning s3://$B-v disable
+has Suspended s3cmd info s3://$B-v
+s3cmd rb s3://$B-v
 ## logging
 s3cmd mb s3://$B-logs
 s3cmd accesslog s3://$B
@@ -158,5 +161,6 @@ s3cmd del --recursive --force s3://$B/tree/
 hasnt /tree/ s3cmd ls --recursive s3://$B
 ## remove bucket
 fails BucketNotEmpty s3cmd rb s3://$B
-s3cmd rb --recursive --force s3://$B || true
+s3cmd rb --recursive --force s3://$B
+hasnt s3://$B/ s3cmd ls
 s3cmd rb s3://$B-logs

@@ -64,7 +64,8 @@ has "200 hello" url GET "$link"
 ## ACLs
 s5cmd cp --acl bucket-owner-full-control hello.txt s3://$B/acl.txt
 ## encryption
-s5cmd cp --sse AES256 hello.txt s3://$B/sse.txt || true
+s5cmd cp --sse AES256 hello.txt s3://$B/sse.txt
+[ "$(s5cmd cat s3://$B/sse.txt)" = hello ]
 ## storage classes
 s5cmd cp --storage-class STANDARD_IA hello.txt s3://$B/cool
 has STANDARD_IA s5cmd ls -s s3://$B/cool
