@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +40,7 @@ func BenchmarkServe(b *testing.B) {
 		{name: "versitygw", e: v.S3(), bucket: "bench", cpu: v.Process().CPU},
 		{name: "gelato, sync off", e: g.Endpoint(), bucket: "sync-off", cpu: g.Process().CPU},
 		{name: "gelato, sync on", e: g.Endpoint(), bucket: "sync-on", cpu: g.Process().CPU},
+		{name: "gelato, sync off, policy and versions", e: g.Endpoint(), bucket: "policy", cpu: g.Process().CPU},
 	}
 	for _, c := range all[1:] {
 		err := g.REST(b.Context(), http.MethodPost, "backends", map[string]any{
@@ -51,6 +53,7 @@ func BenchmarkServe(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	configure(b, g.Client(), "policy")
 	for _, c := range all {
 		c.rates = map[string][]float64{}
 		c.fill(b, 10_000)
@@ -71,6 +74,21 @@ func BenchmarkServe(b *testing.B) {
 		}
 	}
 	say("VmHWM of gelato %d MiB", g.PeakMemory()>>20)
+}
+
+// configure gives a bucket a policy that every request is judged by, and versions.
+func configure(b *testing.B, c *s3lite.Client, bucket string) {
+	b.Helper()
+	policy := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::` + bucket + `","arn:aws:s3:::` + bucket +
+		`/*"],"Condition":{"NotIpAddress":{"aws:SourceIp":["127.0.0.0/8","::1/128"]}}}]}`
+	versions := `<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>`
+	for name, text := range map[string]string{"policy": policy, "versioning": versions} {
+		resp, err := c.Do(b.Context(), s3lite.Request{Method: http.MethodPut, Bucket: bucket, Query: url.Values{name: {""}}, Body: strings.NewReader(text), Size: int64(len(text))})
+		if err != nil {
+			b.Fatal(err)
+		}
+		resp.Body.Close()
+	}
 }
 
 func (c *contender) request(b *testing.B, method, key, query string, body []byte) loadgen.Request {
